@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Test guests and the host tools, driven from Python.
+
+A Guest is QEMU with our device and a stock kernel whose init is tests/guest/init;
+commands are run in it over its second serial port, and QEMU is reached over QMP.
+Whatever is waited for has a bound.
+"""
+
+import glob
+import json
+import mmap
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, 'build')
+HYPERTRACE = os.path.join(BUILD, 'host', 'host-tools', 'hypertrace')
+PLUGIN_PATH = os.path.join(BUILD, 'host', 'host-tools', 'decode')
+BOUND = 120     # seconds: far above what anything here takes
+
+
+class Timeout(Exception):
+    """What was waited for did not come."""
+
+
+def wait_for(what, condition, bound=BOUND, step=0.02):
+    """Look until CONDITION() is true and return what it gave."""
+    end = time.monotonic() + bound
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise Timeout('waited %d s for %s' % (bound, what() if callable(what) else what))
+        time.sleep(step)
+
+
+def scratch():
+    """A directory of this test program's own, in memory, gone at its end."""
+    base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    path = tempfile.mkdtemp(prefix='ht-', dir=base)
+    import atexit
+    atexit.register(shutil.rmtree, path, True)
+    return path
+
+
+_accel = {}
+
+
+def accel(kernel):
+    """What can run this kernel here: 'kvm' or 'tcg'."""
+    forced = os.environ.get('HYPERTRACE_TEST_ACCEL')
+    if forced:
+        return forced
+    if kernel not in _accel:
+        _accel[kernel] = subprocess.run(
+            [os.path.join(TOP, 'tests/guest/accel'), os.path.join(BUILD, 'qemu'),
+             os.path.join(BUILD, 'kernel-' + kernel)],
+            check=True, capture_output=True, text=True).stdout.strip()
+    return _accel[kernel]
+
+
+def initramfs(kernel, directory, programs=(), stock=(), module=None):
+    """Make an initramfs with the driver, the workload and what is named."""
+    out = os.path.join(directory, 'initramfs-' + kernel)
+    args = [os.path.join(TOP, 'tests/guest/initramfs'), os.path.join(BUILD, 'kernel-' + kernel), out,
+            '-m', module or os.path.join(BUILD, 'module-%s.ko' % kernel),
+            '-p', os.path.join(BUILD, 'workload')]
+    for program in programs:
+        args += ['-p', program]
+    for name in stock:
+        args += ['-k', name]
+    subprocess.run(args, check=True)
+    return out
+
+
+class Qmp:
+    """A connection to QEMU's monitor."""
+
+    def __init__(self, path, process):
+        self.events = []
+        self.buffer = b''
+        self.socket = socket.socket(socket.AF_UNIX)
+
+        def connect():
+            if process.poll() is not None:
+                raise RuntimeError('QEMU ended with status %d' % process.returncode)
+            try:
+                self.socket.connect(path)
+                return True
+            except OSError:
+                return False
+        wait_for('the monitor socket', connect, 30)
+        self.receive(30)    # the greeting
+        self.call('qmp_capabilities')
+
+    def receive(self, bound):
+        end = time.monotonic() + bound
+        while b'\n' not in self.buffer:
+            self.socket.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                data = self.socket.recv(65536)
+            except socket.timeout:
+                raise Timeout('waited %s s for the monitor' % bound) from None
+            if not data:
+                raise EOFError('the monitor closed')
+            self.buffer += data
+        line, self.buffer = self.buffer.split(b'\n', 1)
+        return json.loads(line)
+
+    def call(self, command, bound=60, **arguments):
+        request = {'execute': command}
+        if arguments:
+            request['arguments'] = {key.replace('_', '-'): value for key, value in arguments.items()}
+        self.socket.settimeout(bound)
+        self.socket.sendall(json.dumps(request).encode())
+        while True:
+            answer = self.receive(bound)
+            if 'event' in answer:
+                self.events.append(answer)
+            elif 'error' in answer:
+                raise RuntimeError('%s: %s' % (command, answer['error'].get('desc')))
+            elif 'return' in answer:
+                return answer['return']
+
+    def wait_event(self, name, bound=BOUND):
+        """Wait for an event, from those not yet looked at on."""
+        end = time.monotonic() + bound
+        while True:
+            for index, event in enumerate(self.events):
+                if event['event'] == name:
+                    del self.events[:index + 1]
+                    return event
+            message = self.receive(max(0.01, end - time.monotonic()))
+            if 'event' in message:
+                self.events.append(message)
+
+    def hmp(self, line):
+        return self.call('human-monitor-command', **{'command-line': line})
+
+
+class Region:
+    """The region's file, read as the ABI lays it out (for what tests look at)."""
+
+    HOST = struct.Struct('<QIIQQQQIIQIIIIQQQ16s16s64s64sIIII')
+    HOST_NAMES = ('magic version header_size features region_size guest_offset host_stream_offset '
+                  'host_stream_count stream_size consumer_offset consumer_count consumer_size pid '
+                  'counter_kind counter_hz start_mono_ns start_real_ns uuid boot_id name vmm epoch '
+                  'reader reader_pid alive').split()
+    GUEST = struct.Struct('<QIIQIIIIQIIQ')
+    GUEST_NAMES = ('magic version header_size features epoch generation state stream_count '
+                   'stream_offset stream_size slice_count slice_offset').split()
+    STREAM = struct.Struct('<IHHIIQQ32sQQQQQQQ')
+    STREAM_NAMES = ('id source flags cpu clock ring_offset ring_size name head begin packets events '
+                    'events_lost overwritten drain_counter').split()
+    SOURCES = {1: 'vmm', 2: 'metadata', 3: 'ftrace', 4: 'heartbeat'}
+
+    def __init__(self, path):
+        self.file = open(path, 'rb')
+        self.map = mmap.mmap(self.file.fileno(), 0, prot=mmap.PROT_READ)
+
+    def close(self):
+        self.map.close()
+        self.file.close()
+
+    def host(self):
+        return dict(zip(self.HOST_NAMES, self.HOST.unpack_from(self.map, 0)))
+
+    def guest(self):
+        return dict(zip(self.GUEST_NAMES, self.GUEST.unpack_from(self.map, self.host()['guest_offset'])))
+
+    def streams(self):
+        guest = self.guest()
+        found = []
+        if guest['magic'] != 0x5453455547505948:
+            return found
+        for index in range(guest['stream_count']):
+            at = guest['stream_offset'] + index * guest['stream_size']
+            stream = dict(zip(self.STREAM_NAMES, self.STREAM.unpack_from(self.map, at)))
+            stream['name'] = stream['name'].rstrip(b'\0').decode()
+            stream['source'] = self.SOURCES.get(stream['source'], stream['source'])
+            found.append(stream)
+        return found
+
+    def tail(self, stream_id):
+        host = self.host()
+        return struct.unpack_from('<Q', self.map, host['consumer_offset'] + stream_id * host['consumer_size'])[0]
+
+
+class Guest:
+    """One virtual machine.
+
+    kernel      '6.12' or '6.1'
+    directory   where everything of it lies; its name is the VM's
+    append      more kernel command line
+    device      more properties of the device (',size=8M')
+    """
+
+    def __init__(self, directory, name='vm', kernel='6.12', cpus=2, machine='pc', memory='512M',
+                 append='', device='', extra=(), initrd=None, accelerator=None, start=True,
+                 shell=True, icount=None, maxcpus=None, has_device=True):
+        self.name, self.kernel = name, kernel
+        self.run = os.path.join(directory, 'run')
+        self.dir = os.path.join(self.run, name)
+        self.work = os.path.join(directory, name + '.files')
+        os.makedirs(self.run, exist_ok=True)
+        os.makedirs(self.work, exist_ok=True)
+        self.serial_path = os.path.join(self.work, 'serial')
+        self.shell_path = os.path.join(self.work, 'shell')
+        qmp_path = os.path.join(self.work, 'qmp')
+        for path in (self.serial_path, self.shell_path, qmp_path):
+            if os.path.exists(path):
+                os.unlink(path)
+        initrd = initrd or initramfs(kernel, self.work)
+        line = 'console=ttyS0 quiet panic=-1 ' + append
+        if shell:
+            line += ' ht.shell'
+        args = [os.path.join(BUILD, 'qemu'), '-accel', accelerator or ('tcg' if icount else accel(kernel)),
+                '-machine', machine, '-name', name, '-m', memory,
+                '-smp', '%d' % cpus + (',maxcpus=%d' % maxcpus if maxcpus else ''),
+                '-nodefaults', '-display', 'none', '-no-reboot',
+                '-serial', 'file:' + self.serial_path,
+                '-chardev', 'socket,id=shell,path=%s,server=on,wait=off' % self.shell_path,
+                '-serial', 'chardev:shell',
+                '-qmp', 'unix:%s,server=on,wait=off' % qmp_path,
+                '-kernel', os.path.join(BUILD, 'kernel-' + kernel, 'vmlinuz'),
+                '-initrd', initrd, '-append', line]
+        if has_device:
+            args += ['-device', 'virtio-hypertrace,id=ht0,dir=%s%s' % (self.dir, device)]
+        if icount is not None:
+            args += ['-icount', icount]
+        args += list(extra)
+        if '-reboot-ok' in args:
+            args.remove('-reboot-ok')
+            args.remove('-no-reboot')
+        if not start:
+            args.append('-S')
+        self.log_path = os.path.join(self.work, 'qemu.log')
+        self.args = args
+        with open(self.log_path, 'w') as log:
+            self.process = subprocess.Popen(args, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.shell = None
+        self.buffer = b''
+        self.qmp = None
+        self.qmp_path = qmp_path
+        try:
+            self.qmp = Qmp(qmp_path, self.process)
+        except Exception:
+            self.kill()
+            raise RuntimeError('QEMU did not start: %s\n%s' % (self.log(), ' '.join(args))) from None
+        self.shell = socket.socket(socket.AF_UNIX)
+        self.shell.connect(self.shell_path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    # the console
+
+    def log(self):
+        with open(self.log_path, errors='replace') as file:
+            return file.read()
+
+    def serial(self):
+        try:
+            with open(self.serial_path, errors='replace') as file:
+                return file.read()
+        except FileNotFoundError:
+            return ''
+
+    def console(self, key):
+        """The values that the guest gave KEY in its lines `HT KEY=VALUE`."""
+        return re.findall(r'^HT %s=(.*?)\r*$' % re.escape(key), self.serial(), re.M)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def wait_console(self, key, bound=BOUND, count=1):
+        def look():
+            found = self.console(key)
+            if len(found) >= count:
+                return found
+            if not self.alive():
+                raise RuntimeError('QEMU ended (%s) before HT %s: %s\n%s' % (
+                    self.process.returncode, key, self.log()[-1000:], self.serial()[-2000:]))
+            return None
+        return wait_for(lambda: 'HT %s= on the console; its end:\n%s' % (key, self.serial()[-2000:]),
+                        look, bound)
+
+    # commands in the guest
+
+    def read_until(self, pattern, bound):
+        end = time.monotonic() + bound
+        while True:
+            match = re.search(pattern, self.buffer)
+            if match:
+                before = self.buffer[:match.start()]
+                self.buffer = self.buffer[match.end():]
+                return before, match
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Timeout('waited %d s for %s; shell: %r; console:\n%s' % (
+                    bound, pattern, self.buffer[-500:], self.serial()[-1500:]))
+            self.shell.settimeout(left)
+            try:
+                data = self.shell.recv(65536)
+            except socket.timeout:
+                continue
+            if not data:
+                raise EOFError('the guest is gone: %s\n%s' % (self.log(), self.serial()[-1500:]))
+            self.buffer += data
+
+    def ready(self, bound=BOUND):
+        """Wait until the guest serves commands."""
+        self.read_until(rb'HT-READY\r?\n', bound)
+        return self
+
+    def start_sh(self, command):
+        self.shell.sendall(command.encode() + b'\n')
+
+    def finish_sh(self, bound=BOUND, check=True):
+        out, match = self.read_until(rb'HT-STATUS (\d+)\r?\n', bound)
+        text = out.decode(errors='replace').replace('\r\n', '\n')
+        if check and match.group(1) != b'0':
+            raise RuntimeError('in the guest: status %s: %s' % (match.group(1).decode(), text))
+        return text
+
+    def sh(self, command, bound=BOUND, check=True):
+        """Run one line of sh in the guest; return what it printed."""
+        self.start_sh(command)
+        return self.finish_sh(bound, check)
+
+    # its end
+
+    def poweroff(self, bound=60):
+        self.shell.sendall(b'poweroff\n')
+        return self.wait_end(bound)
+
+    def wait_end(self, bound=BOUND):
+        try:
+            return self.process.wait(bound)
+        except subprocess.TimeoutExpired:
+            raise Timeout('waited %d s for the end of QEMU: %s' % (bound, self.serial()[-1500:])) from None
+
+    def kill(self, how=signal.SIGKILL):
+        if self.alive():
+            self.process.send_signal(how)
+        self.process.wait()
+
+    # the device
+
+    @property
+    def region_path(self):
+        return os.path.join(self.dir, 'region')
+
+    def region(self):
+        return Region(self.region_path)
+
+    def ring_stats(self, instance='hypertrace'):
+        """ftrace's own count, per CPU: what was written, lost and read."""
+        base = '/sys/kernel/tracing/' + ('instances/%s/' % instance if instance else '')
+        text = self.sh('for f in %sper_cpu/cpu*/stats; do echo "@ $f"; cat $f; done' % base)
+        stats = {}
+        for part in text.split('@ ')[1:]:
+            cpu = int(re.search(r'per_cpu/cpu(\d+)/', part).group(1))
+            values = dict(re.findall(r'^([a-z ]+): (\d+)', part, re.M))
+            stats[cpu] = {key: int(value) for key, value in values.items()}
+        return stats
+
+
+# The host tools
+
+
+def tool(*args, check=True, bound=BOUND, runtime=None, stdin=None):
+    """Run hypertrace to its end."""
+    argv = [HYPERTRACE, *args]
+    done = subprocess.run(argv, capture_output=True, timeout=bound, text=True, errors='replace',
+                          stdin=stdin or subprocess.DEVNULL)
+    if check and done.returncode:
+        raise RuntimeError('%s: status %d: %s' % (' '.join(argv), done.returncode, done.stderr[-2000:]))
+    return done
+
+
+class Recorder:
+    """A running `hypertrace record`."""
+
+    def __init__(self, guest, out, *options, wait=True):
+        self.out = out
+        self.guest = guest
+        self.log_path = out + '.log'
+        self.argv = [HYPERTRACE, 'record', '--runtime-dir', guest.run, '-o', out, *options, guest.name]
+        with open(self.log_path, 'w') as log:
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        if wait:
+            self.wait_attached()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def log(self):
+        with open(self.log_path, errors='replace') as file:
+            return file.read()
+
+    def wait_attached(self, bound=60):
+        region = self.guest.region()
+        try:
+            def look():
+                if self.process.poll() is not None:
+                    raise RuntimeError('%s: status %d: %s' % (
+                        ' '.join(self.argv), self.process.returncode, self.log()))
+                host = region.host()
+                return host['reader'] == 1 and host['reader_pid'] == self.process.pid
+            wait_for('the recorder to attach', look, bound)
+        finally:
+            region.close()
+
+    def wait(self, bound=BOUND):
+        try:
+            return self.process.wait(bound)
+        except subprocess.TimeoutExpired:
+            raise Timeout('waited %d s for the recorder: %s' % (bound, self.log()[-1000:])) from None
+
+    def stop(self, bound=BOUND):
+        """End it as Ctrl-C does; return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.wait(bound)
+
+
+def babeltrace(*args, bound=600):
+    """Debian's babeltrace2 on a CTF trace; gives its lines."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith('BABELTRACE')}
+    done = subprocess.run(['babeltrace2', *args], capture_output=True, text=True, errors='replace',
+                          timeout=bound, env=env, check=True)
+    return done.stdout.splitlines()
+
+
+LINE = re.compile(r'^\[(?P<time>[0-9:.]+)\] (?:\([^)]*\) )?(?P<host>[^ ]+ )?(?P<event>[^ ]+): (?P<rest>.*)$')
+
+
+def recording_streams(recording, vm):
+    """The stream files of a recording: {(epoch.generation, name): path}."""
+    found = {}
+    for path in glob.glob(os.path.join(recording, vm, '*', '*')):
+        found[(os.path.basename(os.path.dirname(path)), os.path.basename(path))] = path
+    return found
+
+
+PACKET = struct.Struct('<IHHIIIIIIQQQQQQQQQ')
+PACKET_NAMES = ('magic header_size type stream_id cpu epoch generation flags counter_width sequence '
+                'packet_size content_size timestamp_begin timestamp_end events events_discarded '
+                'clock counter').split()
+
+
+def packets(path):
+    """The packets of a stream file: (header, content)."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    at = 0
+    while at + PACKET.size <= len(data):
+        header = dict(zip(PACKET_NAMES, PACKET.unpack_from(data, at)))
+        if header['magic'] != 0x54485650 or at + header['packet_size'] > len(data):
+            break
+        begin = at + header['header_size']
+        yield header, data[begin:begin + header['content_size']]
+        at += header['packet_size']
