@@ -441,15 +441,49 @@ class Recorder:
         return self.wait(bound)
 
 
-def babeltrace(*args, bound=600):
-    """Debian's babeltrace2 on a CTF trace; gives its lines."""
+EVENT = re.compile(r'^\[(-?\d+)\.(\d{9})\] (?:\(\S+\) )?(?:(?!\S+: \{)\S+ )*(\S+): (\{.*\})$')
+CPU = re.compile(r'\bcpu_id = (\d+)')
+
+
+class Event:
+    """One event of a CTF trace, as babeltrace2 prints it."""
+
+    __slots__ = ('ns', 'name', 'cpu', 'text')
+
+    def __init__(self, line):
+        match = EVENT.match(line)
+        if not match:
+            raise ValueError('no event: %r' % line[:300])
+        self.ns = int(match.group(1)) * 1000000000 + int(match.group(2))
+        self.name, self.text = match.group(3), match.group(4)
+        cpu = CPU.search(self.text)
+        self.cpu = int(cpu.group(1)) if cpu else None
+
+    def field(self, name):
+        """The text of a field; None if there is none of that name."""
+        match = re.search(r'[{,] %s = ("(?:[^"\\]|\\.)*"|[^,{}]+?)(?=,| \})' % re.escape(name), self.text)
+        return match.group(1).strip('"') if match else None
+
+
+def ctf(path, *options, bound=900):
+    """The events of a CTF trace, read by Debian's babeltrace2."""
     env = {key: value for key, value in os.environ.items() if not key.startswith('BABELTRACE')}
-    done = subprocess.run(['babeltrace2', *args], capture_output=True, text=True, errors='replace',
-                          timeout=bound, env=env, check=True)
-    return done.stdout.splitlines()
-
-
-LINE = re.compile(r'^\[(?P<time>[0-9:.]+)\] (?:\([^)]*\) )?(?P<host>[^ ]+ )?(?P<event>[^ ]+): (?P<rest>.*)$')
+    process = subprocess.Popen(['babeltrace2', '--clock-seconds', '--no-delta', *options, path],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               errors='replace', env=env)
+    try:
+        for line in process.stdout:
+            if line.startswith('['):
+                yield Event(line.rstrip('\n'))
+        error = process.stderr.read()
+        if process.wait(bound):
+            raise RuntimeError('babeltrace2 %s: status %d: %s' % (path, process.returncode, error[-2000:]))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
 
 
 def recording_streams(recording, vm):
