@@ -15,19 +15,17 @@ import tap
 import vm
 
 EACH = 500000
-INSTANCE = '/sys/kernel/tracing/instances/hypertrace'
 
 
 def lossless(t, kernel, each):
     directory = vm.scratch()
     with vm.Guest(directory, kernel=kernel, append='trace_buf_size=24M') as guest:
         guest.ready()
-        guest.sh('cd %s && echo "id == 110" >events/raw_syscalls/sys_enter/filter && '
-                 'echo 1 >events/raw_syscalls/sys_enter/enable' % INSTANCE)
+        guest.count_getppid()
         out = os.path.join(directory, 'rec')
         with vm.Recorder(guest, out) as recorder:
             guest.sh('workload syscalls %d 0 1' % each, bound=300)
-            guest.sh('echo 0 >%s/tracing_on' % INSTANCE)
+            guest.stop_tracing()
             stats = guest.ring_stats()
             region = guest.region()
             guest.poweroff()

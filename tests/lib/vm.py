@@ -6,6 +6,8 @@ commands are run in it over its second serial port, and QEMU is reached over QMP
 Whatever is waited for has a bound.
 """
 
+import atexit
+import collections
 import glob
 import json
 import mmap
@@ -46,7 +48,6 @@ def scratch():
     """A directory of this test program's own, in memory, gone at its end."""
     base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
     path = tempfile.mkdtemp(prefix='ht-', dir=base)
-    import atexit
     atexit.register(shutil.rmtree, path, True)
     return path
 
@@ -200,12 +201,13 @@ class Guest:
     kernel      '6.12' or '6.1'
     directory   where everything of it lies; its name is the VM's
     append      more kernel command line
+    reboot      a reset resets, where else it would end QEMU
     device      more properties of the device (',size=8M')
     """
 
     def __init__(self, directory, name='vm', kernel='6.12', cpus=2, machine='pc', memory='512M',
                  append='', device='', extra=(), initrd=None, accelerator=None, start=True,
-                 shell=True, icount=None, maxcpus=None, has_device=True):
+                 shell=True, icount=None, maxcpus=None, has_device=True, reboot=False):
         self.name, self.kernel = name, kernel
         self.run = os.path.join(directory, 'run')
         self.dir = os.path.join(self.run, name)
@@ -225,7 +227,7 @@ class Guest:
         args = [os.path.join(BUILD, 'qemu'), '-accel', accelerator or ('tcg' if icount else accel(kernel)),
                 '-machine', machine, '-name', name, '-m', memory,
                 '-smp', '%d' % cpus + (',maxcpus=%d' % maxcpus if maxcpus else ''),
-                '-nodefaults', '-display', 'none', '-no-reboot',
+                '-nodefaults', '-display', 'none',
                 '-serial', 'file:' + self.serial_path,
                 '-chardev', 'socket,id=shell,path=%s,server=on,wait=off' % self.shell_path,
                 '-serial', 'chardev:shell',
@@ -236,10 +238,9 @@ class Guest:
             args += ['-device', 'virtio-hypertrace,id=ht0,dir=%s%s' % (self.dir, device)]
         if icount is not None:
             args += ['-icount', icount]
+        if not reboot:
+            args.append('-no-reboot')
         args += list(extra)
-        if '-reboot-ok' in args:
-            args.remove('-reboot-ok')
-            args.remove('-no-reboot')
         if not start:
             args.append('-S')
         self.log_path = os.path.join(self.work, 'qemu.log')
@@ -377,6 +378,23 @@ class Guest:
         return stats
 
 
+    def count_getppid(self, instance='hypertrace'):
+        """Let the instance have one event for each getppid(), and nothing else."""
+        self.sh('cd /sys/kernel/tracing/instances/%s && echo "id == 110" >events/raw_syscalls/sys_enter/filter'
+                ' && echo 1 >events/raw_syscalls/sys_enter/enable' % instance)
+
+    def stop_tracing(self, instance='hypertrace'):
+        self.sh('echo 0 >/sys/kernel/tracing/instances/%s/tracing_on' % instance)
+
+    def streams(self, source='ftrace'):
+        """The region's streams of a source, as they are now."""
+        region = self.region()
+        try:
+            return [stream for stream in region.streams() if stream['source'] == source]
+        finally:
+            region.close()
+
+
 # The host tools
 
 
@@ -461,7 +479,7 @@ class Event:
 
     def field(self, name):
         """The text of a field; None if there is none of that name."""
-        match = re.search(r'[{,] %s = ("(?:[^"\\]|\\.)*"|[^,{}]+?)(?=,| \})' % re.escape(name), self.text)
+        match = re.search(r'[{,] %s = ("(?:[^"\\]|\\.)*"|\[.*?\](?= ?[,}])|\(.*?\)(?= ?[,}])|[^,{}]+?)(?=,| \})' % re.escape(name), self.text)
         return match.group(1).strip('"') if match else None
 
 
@@ -484,6 +502,13 @@ def ctf(path, *options, bound=900):
         process.wait()
         process.stdout.close()
         process.stderr.close()
+
+
+def count_getppid(recording, trace):
+    """Export a recording and count its sys_enter events: {cpu: count}."""
+    tool('export', '--to', 'ctf', recording, trace, bound=400)
+    return dict(collections.Counter(event.cpu for event in ctf(trace)
+                                    if re.search(r'(^|:)sys_enter$', event.name)))
 
 
 def recording_streams(recording, vm):

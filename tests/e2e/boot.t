@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 240
+"""A boot as a whole: the first event is no later than the guest's first
+initcall, the last is after its shutdown began, and none between is lost.
+On 6.12 with the instance made on the command line, on 6.1 from the top-level buffer.
+"""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import tap
+import vm
+
+EVENTS = 'sched,initcall,irq,syscalls:sys_enter_reboot'
+
+
+def boot(t, kernel, tracing):
+    directory = vm.scratch()
+    with vm.Guest(directory, kernel=kernel, append='trace_buf_size=8M initcall_debug ' + tracing) as guest:
+        out = os.path.join(directory, 'rec')
+        with vm.Recorder(guest, out) as recorder:
+            guest.ready()
+            called = guest.sh("dmesg | grep -c 'calling .* @ '; dmesg | grep -m1 'calling .* @ '")
+            guest.sh('workload mix 3')
+            guest.poweroff()
+            t.equal(recorder.wait(), 0, '%s: the recorder ends with the VM' % kernel)
+        trace = os.path.join(directory, 'ctf')
+        vm.tool('export', '--to', 'ctf', '--names', 'ftrace', out, trace)
+        events = [event for event in vm.ctf(trace) if event.cpu is not None]
+        names = [re.sub('^.*:', '', event.name) for event in events]
+        t.note('%d events, first %s, last %s' % (len(events), names[0], names[-1]))
+        first = names.index('initcall_start')
+        t.ok(names.index('initcall_level') < first and 'console' in events[names.index('initcall_level')].text,
+             '%s: the first initcall level comes first' % kernel, '\n'.join(e.text for e in events[:10]))
+        before = [event for event in events[:first] if event.name.endswith('initcall_finish')]
+        t.ok(not before, '%s: no initcall finishes before the first one begins' % kernel)
+        # initcalls up to the first with tracing are few: the kernel log has all
+        # those that ran with initcall_debug, the trace has the console level's too.
+        starts = names.count('initcall_start')
+        t.equal(starts, names.count('initcall_finish'), '%s: every initcall that began is seen to end' % kernel)
+        logged = int(called.split()[0])
+        t.ok(starts >= logged > 100, '%s: the trace has all initcalls of the kernel log' % kernel,
+             'trace %d, log %d' % (starts, logged))
+        reboot = [index for index, name in enumerate(names) if name == 'sys_enter_reboot']
+        t.ok(reboot and reboot[-1] < len(names) - 1,
+             '%s: the last event is later than the begin of the shutdown' % kernel, names[-10:])
+        if reboot:
+            t.note('%d events after it, over %.1f ms' % (
+                len(names) - 1 - reboot[-1], (events[-1].ns - events[reboot[-1]].ns) / 1e6))
+        t.equal(sorted({event.cpu for event in events}), [0, 1], '%s: both CPUs are there' % kernel)
+        t.ok(all(a.ns <= b.ns for a, b in zip(events, events[1:])), '%s: the timeline goes forward' % kernel)
+        t.equal(vm.tool('check', out, check=False).returncode, 0, '%s: hypertrace check finds nothing' % kernel)
+
+
+def on_6_12(t):
+    boot(t, '6.12', 'trace_instance=hypertrace,' + EVENTS)
+
+
+def on_6_1(t):
+    boot(t, '6.1', 'trace_event=' + EVENTS)
+
+
+tap.main(on_6_12, on_6_1)

@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 400
+"""Lives and deaths while a guest is recorded: the recorder is killed and goes
+on, the guest is reset, the driver is unloaded and unbound. Nothing that was
+made before is lost, and everything is told apart [H3] [R6] [G4] [D3].
+"""
+
+import os
+import random
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import tap
+import vm
+
+
+def recorder_killed(t):
+    """SIGKILL at random moments: what was recorded stays, the rest follows."""
+    seed = random.randrange(1 << 30)
+    chance = random.Random(seed)
+    t.note('seed %d' % seed)
+    directory = vm.scratch()
+    each = 200000
+    with vm.Guest(directory, append='trace_buf_size=24M', device=',size=256M') as guest:
+        guest.ready()
+        guest.count_getppid()
+        out = os.path.join(directory, 'rec')
+        guest.start_sh('workload syscalls %d 0 1' % each)
+        for turn in range(6):
+            with vm.Recorder(guest, out) as recorder:
+                end = time.monotonic() + chance.uniform(0, 0.4)
+                size = chance.randrange(1 << 20)
+                vm.wait_for('a random moment', lambda: time.monotonic() > end or
+                            sum(os.path.getsize(path) for path in
+                                vm.recording_streams(out, guest.name).values()) > size * (turn + 1), step=0.001)
+                recorder.process.kill()
+            check = vm.tool('check', out, check=False)
+            t.ok(check.returncode in (0, 6), 'kill %d: the recording can be read' % turn,
+                 '%d %s' % (check.returncode, check.stderr))
+        recorder = vm.Recorder(guest, out)
+        guest.finish_sh(200)
+        guest.stop_tracing()
+        guest.poweroff()
+        t.equal(recorder.wait(), 0, 'the last recorder ends with the VM')
+    t.equal(vm.count_getppid(out, os.path.join(directory, 'ctf')), {0: each, 1: each},
+            'all recorders together have every event, once')
+    check = vm.tool('check', out, check=False)
+    t.equal(check.returncode, 0, 'hypertrace check finds nothing')
+
+
+def guest_reset(t):
+    """A reset begins an epoch; both can be read."""
+    directory = vm.scratch()
+    with vm.Guest(directory, reboot=True, append='trace_buf_size=8M') as guest:
+        guest.ready()
+        guest.count_getppid()
+        out = os.path.join(directory, 'rec')
+        with vm.Recorder(guest, out) as recorder:
+            guest.sh('workload syscalls 20000 0 1')
+            vm.wait_for('the events in the region', lambda: sum(
+                stream['events'] for stream in guest.streams()) >= 30000)
+            guest.qmp.call('system_reset')
+            guest.ready()
+            guest.count_getppid()
+            guest.sh('workload syscalls 30000 0 1')
+            guest.stop_tracing()
+            guest.poweroff()
+            t.equal(recorder.wait(), 0, 'reset: the recorder goes on and ends with the VM')
+    lives = sorted({life for life, name in vm.recording_streams(out, guest.name) if name.startswith('ftrace')})
+    t.equal(lives, ['1.1', '2.1'], 'reset: two epochs are recorded')
+    t.equal(vm.tool('check', out, check=False).returncode, 0, 'reset: hypertrace check finds nothing')
+    counts = vm.count_getppid(out, os.path.join(directory, 'ctf'))
+    t.ok(all(50000 >= counts.get(cpu, 0) >= 45000 - 15000 for cpu in (0, 1)),
+         'reset: the events of both are exported', counts)
+    vmm = vm.tool('info', out).stdout
+    t.ok(re.search('reset', vmm, re.I) or re.search(r'\b2\.1\b', vmm), 'reset: hypertrace info tells the epochs', vmm)
+
+
+def driver_gone(t):
+    """Unloaded and loaded, unbound and bound: a generation each, nothing lost."""
+    directory = vm.scratch()
+    each = 20000
+    with vm.Guest(directory, append='trace_buf_size=8M') as guest:
+        guest.ready()
+        out = os.path.join(directory, 'rec')
+        with vm.Recorder(guest, out) as recorder:
+            guest.count_getppid()
+            guest.sh('workload syscalls %d 0 1' % each)
+            guest.sh('rmmod virtio_hypertrace')
+            guest.sh('insmod /lib/virtio_hypertrace.ko')
+            guest.count_getppid()
+            guest.sh('workload syscalls %d 0 1' % each)
+            guest.sh('cd /sys/bus/virtio/drivers/virtio_hypertrace && echo virtio0 >unbind')
+            guest.sh('cd /sys/bus/virtio/drivers/virtio_hypertrace && echo virtio0 >bind')
+            guest.count_getppid()
+            guest.sh('workload syscalls %d 0 1' % each)
+            guest.stop_tracing()
+            kernel_log = guest.sh('dmesg')
+            guest.poweroff()
+            t.equal(recorder.wait(), 0, 'unload: the recorder goes on and ends with the VM')
+    lives = sorted({life for life, name in vm.recording_streams(out, guest.name) if name.startswith('ftrace')})
+    t.equal(lives, ['1.1', '1.2', '1.3'], 'unload, unbind: three generations are recorded')
+    t.equal(vm.count_getppid(out, os.path.join(directory, 'ctf')), {0: 3 * each, 1: 3 * each},
+            'unload, unbind: no event is lost')
+    t.ok(not re.search(r'BUG|WARNING|Oops|Call Trace', kernel_log), 'the guest kernel complains of nothing',
+         kernel_log[-3000:])
+
+
+tap.main(recorder_killed, guest_reset, driver_gone)

@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 300
+"""The same events, by us and by trace-cmd in the guest from a second instance:
+names, fields, CPUs, order and time agree event by event.
+
+The kernel writes an event into one instance after the other, and an interrupt
+may come between: its events then stand before the interrupted one in the second
+instance and behind it in the first. So order is compared with that exchange allowed,
+and times to the width of such an interruption.
+"""
+
+import collections
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import tap
+import vm
+
+EVENTS = ('sched irq timer signal workqueue task raw_syscalls syscalls/sys_enter_openat '
+          'syscalls/sys_exit_openat syscalls/sys_enter_execve kmem/mm_page_alloc').split()
+LINE = re.compile(r'^\s*(?P<task>.*)-(?P<pid>\d+)\s+\[(?P<cpu>\d+)\]\s+(?:\S{4,5}\s+)?'
+                  r'(?P<s>\d+)\.(?P<ns>\d{9}): (?P<name>\w+):\s*(?P<rest>.*)$')
+
+
+class Theirs:
+    """An event as `trace-cmd report -R` prints it."""
+
+    __slots__ = ('ns', 'name', 'cpu', 'fields')
+
+    def __init__(self, match):
+        self.ns = int(match['s']) * 1000000000 + int(match['ns'])
+        self.name, self.cpu = match['name'], int(match['cpu'])
+        self.fields = {}
+        parts = re.split(r'(?:^|\s)([A-Za-z_]\w*)=', match['rest'])
+        for name, value in zip(parts[1::2], parts[2::2]):
+            self.fields[name] = value.strip()
+
+
+def number(text):
+    match = re.search(r'container = (-?\w+)', text)
+    if match:
+        text = match.group(1)
+    try:
+        return int(text, 0) & 0xffffffffffffffff
+    except ValueError:
+        return None
+
+
+def same_array(ours, theirs):
+    """trace-cmd shows an array's bytes, CTF its elements (or the text in it)."""
+    data = bytes(int(byte, 16) for byte in re.findall(r'[0-9a-f]{2}', theirs[6:]))
+    if ours.startswith('['):
+        elements = [number(value) for value in re.findall(r'\] = (-?\w+)', ours)]
+        if not elements or len(data) % len(elements) or None in elements:
+            return False
+        size = len(data) // len(elements)
+        return data == b''.join((value & (1 << 8 * size) - 1).to_bytes(size, 'little') for value in elements)
+    return data.rstrip(b'\0').decode(errors='replace') == ours
+
+
+def same(ours, theirs):
+    """Does a field agree?"""
+    if ours is None:
+        return False
+    if theirs.startswith('ARRAY['):
+        return same_array(ours, theirs)
+    a, b = number(ours), number(theirs)
+    if a is not None and b is not None:
+        return a == b or a & 0xffffffff == b & 0xffffffff and b >> 32 in (0, 0xffffffff)
+    return ours.strip('"') == theirs.strip('"')
+
+
+def key(event):
+    """What tells events apart without looking at their fields' form."""
+    if isinstance(event, Theirs):
+        pid = event.fields.get('pid') or event.fields.get('next_pid') or event.fields.get('id')
+    else:
+        pid = event.field('pid') or event.field('next_pid') or event.field('id')
+    return (event.name, number(pid) if pid else None)
+
+
+def pair(ours, theirs):
+    """Pairs of one CPU's events, and how many had to change places."""
+    pairs, moved = [], 0
+    waiting = collections.deque(theirs)
+    for event in ours:
+        want = key(event)
+        for place, other in enumerate(waiting):
+            if place > 64:
+                return pairs, moved, event
+            if key(other) == want:
+                del waiting[place]
+                pairs.append((event, other))
+                moved += place > 0
+                break
+        else:
+            return pairs, moved, event
+    return pairs, moved, None
+
+
+def read_theirs(path):
+    text = subprocess.run(['trace-cmd', 'report', '-R', '-t', '-N', '-i', path], capture_output=True,
+                          text=True, errors='replace', check=True).stdout
+    found = []
+    for line in text.splitlines():
+        match = LINE.match(re.sub(r'^\s*second:', '', line))
+        if match:
+            found.append(Theirs(match))
+    return found
+
+
+def compare(t, kernel):
+    directory = vm.scratch()
+    disk = os.path.join(directory, 'disk')
+    with open(disk, 'wb') as file:
+        file.truncate(128 << 20)
+    initrd = vm.initramfs(kernel, directory, programs=['/usr/bin/trace-cmd'], stock=['virtio_blk'])
+    with vm.Guest(directory, kernel=kernel, initrd=initrd, memory='768M', append='trace_buf_size=16M', extra=[
+            '-drive', 'file=%s,format=raw,if=none,id=disk' % disk, '-device', 'virtio-blk-pci,drive=disk']) as guest:
+        guest.ready()
+        out = os.path.join(directory, 'rec')
+        with vm.Recorder(guest, out) as recorder:
+            guest.sh('cd /sys/kernel/tracing/instances && mkdir second && echo 16384 >second/buffer_size_kb')
+            for instance in ('second', 'hypertrace'):
+                guest.sh('cd /sys/kernel/tracing/instances/%s && echo 0 >tracing_on && '
+                         'for e in %s; do echo 1 >events/$e/enable; done' % (instance, ' '.join(EVENTS)))
+            guest.sh('cd /sys/kernel/tracing/instances; echo 1 >second/tracing_on; echo 1 >hypertrace/tracing_on; '
+                     'workload mix 30; workload pingpong 300; cat /proc/self/status >/dev/null; '
+                     'echo 0 >hypertrace/tracing_on; echo 0 >second/tracing_on', bound=200)
+            stats = guest.ring_stats('second')
+            guest.sh('cd /tmp && trace-cmd extract -B second -o t.dat >extract.log 2>&1 || { cat extract.log; false; }')
+            guest.sh('dd if=/tmp/t.dat of=/dev/vda bs=1M conv=fsync 2>/dev/null; stat -c %s /tmp/t.dat')
+            guest.poweroff()
+            recorder.wait()
+    t.ok(all(ring['overrun'] == 0 for ring in stats.values()), '%s: the second instance lost nothing' % kernel, stats)
+    theirs = read_theirs(disk)
+    trace = os.path.join(directory, 'ctf')
+    vm.tool('export', '--to', 'ctf', '--names', 'ftrace', out, trace)
+    ours = [event for event in vm.ctf(trace) if event.cpu is not None]
+    for event in ours:
+        event.name = re.sub('^.*:', '', event.name)
+    t.ok(len(ours) > 5000, '%s: there is something to compare: %d events' % (kernel, len(ours)))
+
+    pairs, moved = [], 0
+    for cpu in (0, 1):
+        mine = [event for event in ours if event.cpu == cpu]
+        other = [event for event in theirs if event.cpu == cpu]
+        # Theirs began earlier and ended later: drop what is before our first.
+        start = next((i for i in range(len(other)) if
+                      [key(e) for e in other[i:i + 8]] == [key(e) for e in mine[:8]]), 0)
+        found, swapped, alone = pair(mine, other[start:])
+        t.ok(alone is None, '%s: CPU %d: each of our %d events is one of theirs' % (kernel, cpu, len(mine)),
+             alone and '%s %s' % (alone.name, alone.text))
+        surplus = len(other) - start - len(found)
+        t.ok(surplus < 200, '%s: CPU %d: and theirs have no others but at the end (%d)' % (kernel, cpu, surplus))
+        pairs += found
+        moved += swapped
+    t.ok(moved <= len(pairs) // 200, '%s: the order is the same (%d of %d changed places by an interrupt)' %
+         (kernel, moved, len(pairs)))
+
+    wrong, compared = [], 0
+    for mine, other in pairs:
+        for name, value in other.fields.items():
+            if same(mine.field(name), value):
+                compared += 1
+            else:
+                wrong.append('%s.%s: ours %r, theirs %r' % (mine.name, name, mine.field(name), value))
+    t.ok(compared > 3 * len(pairs) // 2 and not wrong, '%s: %d fields have the same value' % (kernel, compared),
+         '\n'.join(collections.Counter(wrong).keys()))
+
+    offsets = sorted(mine.ns - other.ns for mine, other in pairs)
+    middle = offsets[len(offsets) // 2]
+    near = sum(1 for offset in offsets if abs(offset - middle) < 100000)
+    t.note('host - guest clock: 1 %% %+d, 99 %% %+d ns around the median' % (
+        offsets[len(offsets) // 100] - middle, offsets[len(offsets) * 99 // 100] - middle))
+    t.ok(near >= len(offsets) * 0.98, '%s: the times differ by one constant (98 %% within 100 us)' % kernel, near)
+
+
+tap.main(lambda t: compare(t, '6.12'), lambda t: compare(t, '6.1'))
