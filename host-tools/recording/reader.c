@@ -434,6 +434,7 @@ static gboolean load_main_key_file(struct recording *rec, const char *ini, GErro
 	rec->complete = g_key_file_get_boolean(file, "recording", "complete", NULL);
 	if (rec->complete)
 		rec->end_mono_ns = g_key_file_get_uint64(file, "recording", "end_mono_ns", NULL);
+	rec->damaged_streams = g_key_file_get_uint64(file, "lost", "streams_damaged", NULL);
 	g_key_file_free(file);
 	return TRUE;
 }

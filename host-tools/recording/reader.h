@@ -122,6 +122,7 @@ struct recording_vm {
  * @start_real_ns: host CLOCK_REALTIME at that moment
  * @end_mono_ns: when it ended, 0 if not @complete
  * @complete: the recorder ended by itself
+ * @damaged_streams: streams that the recorder could not read to their end
  * @vms: struct recording_vm *, by name
  */
 struct recording {
@@ -134,6 +135,7 @@ struct recording {
 	uint64_t start_real_ns;
 	uint64_t end_mono_ns;
 	bool complete;
+	uint64_t damaged_streams;
 	GPtrArray *vms;
 };
 

@@ -199,6 +199,9 @@ enum ring_result ring_take(struct ring *ring, GByteArray *out, uint64_t limit)
 void ring_release(struct ring *ring)
 {
 	/* partner: the producer's acquire of tail, which lets it overwrite [S6] */
-	if (ring->consumer && ring->is_placed)
+	if (!ring->consumer || !ring->is_placed)
+		return;
+	/* nobody else writes it; leave the producer's cache line alone if it is right */
+	if (load_le64(&ring->consumer->tail) != ring->position)
 		store_release_le64(&ring->consumer->tail, ring->position);
 }

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `hypertrace check`: is a recording whole? First what the packets say by
+ * themselves, then, decoded, whether the events are as many as the packets say
+ * and in order.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "error.h"
+#include "recording/audit.h"
+#include "recording/reader.h"
+#ifdef HAVE_DECODER
+#include "decode/decoder.h"
+#endif
+
+#define NAME	"check"
+
+/**
+ * struct row - one stream in the table
+ * @name: e.g. "1.1/ftrace.hypertrace-cpu0"
+ * @decoded: events that the decoder gave, if @is_decoded
+ */
+struct row {
+	const struct recording_vm *vm;
+	const struct recording_generation *gen;
+	const struct recording_stream *stream;
+	struct audit_stream *audit;
+	char *name;
+	uint64_t decoded;
+	bool is_decoded;
+};
+
+static void row_free(gpointer data)
+{
+	struct row *row = data;
+
+	audit_stream_free(row->audit);
+	g_free(row->name);
+	g_free(row);
+}
+
+static void add_row(GPtrArray *rows, const struct recording_vm *vm,
+		    const struct recording_generation *gen, const struct recording_stream *stream)
+{
+	struct row *row = g_new0(struct row, 1);
+
+	row->vm = vm;
+	row->gen = gen;
+	row->stream = stream;
+	row->audit = audit_stream(stream, gen ? gen->epoch : 0, gen ? gen->generation : 0);
+	row->name = gen ? g_strdup_printf("%u.%u/%s", gen->epoch, gen->generation,
+					  stream->file_name) :
+			  g_strdup(stream->file_name);
+	g_ptr_array_add(rows, row);
+}
+
+static GPtrArray *make_rows(const struct recording *rec)
+{
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	guint i, j, k;
+
+	for (i = 0; i < rec->vms->len; i++) {
+		const struct recording_vm *vm = rec->vms->pdata[i];
+
+		if (vm->vmm_stream)
+			add_row(rows, vm, NULL, vm->vmm_stream);
+		for (j = 0; j < vm->generations->len; j++) {
+			const struct recording_generation *gen = vm->generations->pdata[j];
+
+			for (k = 0; k < gen->streams->len; k++)
+				add_row(rows, vm, gen, gen->streams->pdata[k]);
+		}
+	}
+	return rows;
+}
+
+#ifdef HAVE_DECODER
+/**
+ * is_row_of - see whether a row and a decoded stream are the same
+ */
+static bool is_row_of(const struct row *row, const struct decoder_stream *stream)
+{
+	return row->gen && row->vm == stream->vm && row->gen->epoch == stream->epoch &&
+	       row->gen->generation == stream->generation &&
+	       row->stream->source == stream->source && row->stream->cpu == stream->cpu &&
+	       !strcmp(row->stream->first_state.name, stream->name);
+}
+
+/**
+ * check_decoded - compare a stream's events with its packets
+ */
+static void check_decoded(struct row *row, const struct decoder_stream *stream)
+{
+	row->decoded = stream->events;
+	row->is_decoded = true;
+	if (stream->damaged)
+		audit_add_defect(row->audit, "%" PRIu64 " packets were not understood to the end",
+				 stream->damaged);
+	if (stream->time_steps_back)
+		audit_add_defect(row->audit, "time goes back %" PRIu64 " times",
+				 stream->time_steps_back);
+	if (row->audit->has_all_events && stream->events != row->audit->events)
+		audit_add_defect(row->audit, "%" PRIu64 " events decoded, the packets say %" PRIu64,
+				 stream->events, row->audit->events);
+}
+
+/**
+ * decode - decode all events and compare
+ * @warnings: sentences are added
+ */
+static void decode(const struct recording *rec, GPtrArray *rows, GPtrArray *warnings)
+{
+	struct decoder *decoder = decoder_new(rec, NULL);
+	const GPtrArray *sentences;
+	struct decoder_item item;
+	guint i;
+	uint32_t s;
+
+	while (decoder_next(decoder, &item))
+		;
+	for (s = 0; s < decoder_stream_count(decoder); s++) {
+		const struct decoder_stream *stream = decoder_stream_at(decoder, s);
+
+		for (i = 0; i < rows->len; i++)
+			if (is_row_of(rows->pdata[i], stream))
+				check_decoded(rows->pdata[i], stream);
+	}
+	sentences = decoder_warnings(decoder);
+	for (i = 0; i < sentences->len; i++)
+		g_ptr_array_add(warnings, g_strdup(sentences->pdata[i]));
+	decoder_free(decoder);
+}
+#endif
+
+static void print_row(const struct row *row)
+{
+	const struct audit_stream *audit = row->audit;
+	g_autofree char *decoded = row->is_decoded ? g_strdup_printf("%" PRIu64, row->decoded) :
+						     g_strdup("-");
+	guint i;
+
+	printf("%-16s %-32s %10" PRIu64 " %12" PRIu64 " %12s %10" PRIu64 " %10" PRIu64 "  %s\n",
+	       row->vm->name, row->name, audit->packets, audit->events, decoded, audit->lost,
+	       audit->missing, audit->is_closed ? "closed" : "open");
+	if (audit->before)
+		printf("    %" PRIu64 " packets were overwritten before the recording began\n",
+		       audit->before);
+	if (audit->heartbeats)
+		printf("    %" PRIu64 " heartbeats, %" PRIu64 " numbers missing between them\n",
+		       audit->heartbeats, audit->heartbeat_gaps);
+	for (i = 0; i < audit->defects->len; i++)
+		printf("    defect: %s\n", (const char *)audit->defects->pdata[i]);
+	if (audit->defect_count > audit->defects->len)
+		printf("    and %" PRIu64 " defects more\n",
+		       audit->defect_count - audit->defects->len);
+}
+
+/**
+ * check - check an open recording
+ * Return: the exit code.
+ */
+static int check(const struct recording *rec)
+{
+	g_autoptr(GPtrArray) rows = make_rows(rec);
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	uint64_t lost = 0, missing = 0, defects = 0;
+	bool has_loss = false;
+	guint i;
+
+#ifdef HAVE_DECODER
+	decode(rec, rows, warnings);
+#endif
+	printf("%-16s %-32s %10s %12s %12s %10s %10s  %s\n", "VM", "stream", "packets", "events",
+	       "decoded", "lost", "missing", "state");
+	for (i = 0; i < rows->len; i++) {
+		const struct row *row = rows->pdata[i];
+
+		print_row(row);
+		lost += row->audit->lost;
+		missing += row->audit->missing;
+		defects += row->audit->defect_count;
+		has_loss |= audit_has_loss(row->audit);
+	}
+	for (i = 0; i < warnings->len; i++)
+		printf("warning: %s\n", (const char *)warnings->pdata[i]);
+	if (rec->damaged_streams) {
+		printf("defect: the recorder gave up %" PRIu64 " damaged streams\n",
+		       rec->damaged_streams);
+		defects += rec->damaged_streams;
+	}
+	if (!rec->complete)
+		printf("note: the recorder did not end by itself, or has not ended yet\n");
+	printf("lost: %" PRIu64 " events in the guest, %" PRIu64 " packets missing; defects: %"
+	       PRIu64 "\n", lost, missing, defects);
+	return has_loss || defects ? HT_ERROR_DEFECTS : 0;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	const GOptionEntry entries[] = {
+		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+	};
+	struct recording *rec;
+	GError *error = NULL;
+	int code;
+
+	if (!cmd_parse(&argc, &argv, "RECORDING", "Checks that a recording is whole.", entries))
+		return HT_ERROR_USAGE;
+	if (argc != 2)
+		return cmd_usage(NAME, "one recording is needed");
+	rec = recording_open(argv[1], &error);
+	if (!rec)
+		return cmd_fail(NAME, error);
+	code = check(rec);
+	recording_free(rec);
+	return code;
+}

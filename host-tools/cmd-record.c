@@ -1,0 +1,665 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `hypertrace record`: one loop over all VMs. It looks at their rings, sleeps
+ * the longer the less there was, and ends when the user, the clock or the last
+ * VM says so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cmd.h"
+#include "control.h"
+#include "error.h"
+#include "format.h"
+#include "lock.h"
+#include "session.h"
+#include "vm.h"
+
+#define NAME			"record"
+
+/* The pause between two looks at the rings: as short under load, as long idle. */
+#define MIN_PAUSE_NS		1000000ULL
+#define MAX_PAUSE_NS		250000000ULL
+
+/* How long the guest may take to answer FLUSH, and the rings to run dry after it. */
+#define FLUSH_TIMEOUT_NS	2000000000ULL
+#define DRAIN_TIMEOUT_NS	2000000000ULL
+
+/* How often --wait looks whether the VM is there. */
+#define WAIT_PAUSE_NS		10000000ULL
+
+#define STATUS_INTERVAL_NS	1000000000ULL
+
+/**
+ * struct recorder - the state of the command
+ * @writer: the recording
+ * @path: of it
+ * @sessions: struct session *, the VMs that are being recorded
+ * @finished: struct session *, those that are done
+ * @buffer: scratch space for all of them
+ * @signal_fd: SIGINT, SIGTERM and SIGHUP come here
+ * @stop_requests: how many of them came
+ * @has_status_line: a status line is on the terminal
+ * @status_ns: when it was written
+ * @status_events: events then
+ * @status_bytes: bytes then
+ */
+struct recorder {
+	struct writer *writer;
+	const char *path;
+	GPtrArray *sessions;
+	GPtrArray *finished;
+	GByteArray *buffer;
+	int signal_fd;
+	unsigned int stop_requests;
+	bool wants_status;
+	bool has_status_line;
+	uint64_t status_ns;
+	uint64_t status_events;
+	uint64_t status_bytes;
+};
+
+/**
+ * parse_duration - take "10", "10s", "500ms", "2m", "1h" apart
+ * @ns: set on success
+ */
+static bool parse_duration(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = { { "", 1e9 }, { "s", 1e9 }, { "ms", 1e6 }, { "m", 60e9 }, { "h", 3600e9 } };
+	double value;
+	char *end;
+	size_t i;
+
+	value = g_ascii_strtod(text, &end);
+	if (end == text || !(value >= 0))
+		return false;
+	for (i = 0; i < G_N_ELEMENTS(units); i++)
+		if (!strcmp(end, units[i].unit) && value * units[i].ns < 1e18) {
+			*ns = (uint64_t)(value * units[i].ns);
+			return true;
+		}
+	return false;
+}
+
+/**
+ * open_region_file - open the region of a VM that has ended
+ * Return: the region, or NULL with @error set.
+ */
+static struct region *open_region_file(const struct vm *vm, GError **error)
+{
+	struct region *region;
+	pid_t owner;
+	int fd;
+
+	fd = open(vm->region_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		g_set_error(error, HT_ERROR,
+			    errno == ENOENT ? HT_ERROR_NOT_FOUND : HT_ERROR_FAILED,
+			    "cannot open region of ended VM: path=%s: %s", vm->region_path,
+			    g_strerror(errno));
+		return NULL;
+	}
+	if (!lock_take(fd, &owner)) {
+		g_set_error(error, HT_ERROR, HT_ERROR_BUSY, "region is in use: path=%s pid=%d",
+			    vm->region_path, (int)owner);
+		close(fd);
+		return NULL;
+	}
+	region = region_map(fd, false, error);
+	if (!region)
+		g_prefix_error(error, "path=%s: ", vm->region_path);
+	return region;
+}
+
+/**
+ * attach - reach a VM's region, alive or dead
+ * @must_live: do not read the region of a dead one
+ * @is_dead: set if it is one and @must_live
+ * Return: false with @error set, or with *@is_dead set.
+ */
+static bool attach(const struct vm *vm, bool must_live, struct region **region, int *control_fd,
+		   bool *is_dead, GError **error)
+{
+	enum control_result result = CONTROL_DEAD;
+	int region_fd;
+
+	*is_dead = false;
+	*control_fd = -1;
+	if (vm->control_path)
+		result = control_attach(vm->control_path, control_fd, &region_fd, error);
+	switch (result) {
+	case CONTROL_OK:
+		*region = region_map(region_fd, true, error);
+		if (!*region)
+			close(*control_fd);
+		break;
+	case CONTROL_DEAD:
+		*is_dead = must_live;
+		*region = must_live ? NULL : open_region_file(vm, error);
+		break;
+	case CONTROL_FAILED:
+		*region = NULL;
+		break;
+	}
+	if (error && *error)
+		g_prefix_error(error, "vm=%s: ", vm->name);
+	return *region != NULL;
+}
+
+/**
+ * count_signals - take the signals that came
+ * Return: true if the user wants an end.
+ */
+static bool count_signals(struct recorder *rec)
+{
+	struct signalfd_siginfo info;
+
+	while (read(rec->signal_fd, &info, sizeof(info)) == sizeof(info))
+		rec->stop_requests++;
+	return rec->stop_requests > 0;
+}
+
+/**
+ * pause_for - sleep until a signal, a message, or for some time
+ */
+static void pause_for(struct recorder *rec, uint64_t ns)
+{
+	struct timespec timeout = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+	g_autofree struct pollfd *fds = g_new0(struct pollfd, rec->sessions->len + 1);
+	guint i;
+
+	fds[0] = (struct pollfd) { .fd = rec->signal_fd, .events = POLLIN };
+	for (i = 0; i < rec->sessions->len; i++)
+		fds[i + 1] = (struct pollfd) {
+			.fd = session_control_fd(rec->sessions->pdata[i]),
+			.events = POLLIN,
+		};
+	ppoll(fds, rec->sessions->len + 1, &timeout, NULL);
+}
+
+/**
+ * find_targets - the VMs that the command line means
+ * Return: struct vm *[], or NULL with @error set.
+ */
+static GPtrArray *find_targets(const char *runtime_dir, char **operands, bool may_wait,
+			       GError **error)
+{
+	GPtrArray *vms;
+	guint i;
+
+	if (!*operands) {
+		vms = vm_list(runtime_dir);
+		for (i = 0; i < vms->len;)
+			if (vm_is_live(vms->pdata[i]))
+				i++;
+			else
+				g_ptr_array_remove_index(vms, i);
+		if (!vms->len) {
+			char *names = vm_names(runtime_dir);
+
+			g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND,
+				    "no VM is running with a trace port; %s", names);
+			g_free(names);
+			g_ptr_array_unref(vms);
+			return NULL;
+		}
+		return vms;
+	}
+	vms = g_ptr_array_new_with_free_func((GDestroyNotify)vm_free);
+	for (; *operands; operands++) {
+		struct vm *vm = may_wait ? vm_expect(runtime_dir, *operands) :
+					   vm_find(runtime_dir, *operands, error);
+
+		if (!vm) {
+			g_ptr_array_unref(vms);
+			return NULL;
+		}
+		g_ptr_array_add(vms, vm);
+	}
+	return vms;
+}
+
+/**
+ * begin - attach to a VM and begin to record it
+ * @may_wait: wait until it lives
+ * Return: false with @error set, or without if the user wants an end.
+ */
+static bool begin(struct recorder *rec, const struct vm *vm, bool may_wait, const char *globs,
+		  GError **error)
+{
+	struct session *session;
+	struct region *region;
+	const char *name;
+	int control_fd;
+	bool is_dead;
+
+	while (!attach(vm, may_wait, &region, &control_fd, &is_dead, error)) {
+		if (!is_dead)
+			return false;
+		pause_for(rec, WAIT_PAUSE_NS);
+		if (count_signals(rec))
+			return false;
+	}
+	name = region->host.name[0] ? region->host.name : vm->name;
+	if (control_fd < 0)
+		g_printerr("hypertrace: VM has ended, reading what its region holds: %s\n",
+			   name);
+	else
+		g_printerr("hypertrace: recording %s (pid %u) to %s\n", name, region->host.pid,
+			   rec->path);
+	session = session_new(name, region, control_fd, rec->writer, globs, error);
+	if (!session)
+		return false;
+	g_ptr_array_add(rec->sessions, session);
+	return true;
+}
+
+/**
+ * clear_status - take the status line away
+ */
+static void clear_status(struct recorder *rec)
+{
+	if (rec->has_status_line)
+		g_printerr("\r\033[K");
+	rec->has_status_line = false;
+}
+
+static void add_totals(GPtrArray *sessions, struct session_totals *sum)
+{
+	guint i;
+
+	for (i = 0; i < sessions->len; i++) {
+		struct session_totals one;
+
+		session_totals(sessions->pdata[i], &one);
+		sum->stats.events += one.stats.events;
+		sum->stats.bytes += one.stats.bytes;
+		sum->stats.packets += one.stats.packets;
+		sum->stats.lost += one.stats.lost;
+		sum->stats.overwritten += one.stats.overwritten;
+		sum->stats.torn += one.stats.torn;
+		sum->stats.before += one.stats.before;
+		sum->damaged += one.damaged;
+	}
+}
+
+/**
+ * show_status - renew the status line once a second
+ */
+static void show_status(struct recorder *rec)
+{
+	struct session_totals sum = { 0 };
+	uint64_t now = clock_mono_ns();
+	double seconds = (double)(now - rec->status_ns) / 1e9;
+	g_autofree char *bytes = NULL, *rate = NULL;
+
+	if (!rec->wants_status || now - rec->status_ns < STATUS_INTERVAL_NS)
+		return;
+	add_totals(rec->sessions, &sum);
+	add_totals(rec->finished, &sum);
+	bytes = format_bytes((double)sum.stats.bytes);
+	rate = format_bytes((double)(sum.stats.bytes - rec->status_bytes) / seconds);
+	g_printerr("\r\033[K%u VM%s  %.0f events/s  %s/s  %s in all  lost: %" G_GUINT64_FORMAT
+		   " events, %" G_GUINT64_FORMAT " packets", rec->sessions->len,
+		   rec->sessions->len == 1 ? "" : "s",
+		   (double)(sum.stats.events - MIN(rec->status_events, sum.stats.events)) / seconds,
+		   rate, bytes, sum.stats.lost, sum.stats.overwritten);
+	rec->has_status_line = true;
+	rec->status_ns = now;
+	rec->status_events = sum.stats.events;
+	rec->status_bytes = sum.stats.bytes;
+}
+
+/**
+ * finish_one - a VM is done
+ * Return: false with @error set.
+ */
+static bool finish_one(struct recorder *rec, guint index, GError **error)
+{
+	struct session *session = rec->sessions->pdata[index];
+	bool ok = session_finish(session, error);
+
+	g_ptr_array_add(rec->finished, g_ptr_array_steal_index(rec->sessions, index));
+	return ok;
+}
+
+/**
+ * run_pass - look once at all VMs
+ * @result: how much there was
+ * Return: false with @error set.
+ */
+static bool run_pass(struct recorder *rec, enum session_result *result, GError **error)
+{
+	guint i;
+
+	*result = SESSION_IDLE;
+	for (i = 0; i < rec->sessions->len;) {
+		struct session *session = rec->sessions->pdata[i];
+		bool had_ended = session_control_fd(session) < 0;
+		enum session_result one;
+
+		if (!session_input(session, error))
+			return false;
+		one = session_pass(session, rec->buffer, error);
+		if (one == SESSION_FAILED)
+			return false;
+		*result = MAX(*result, one);
+		/* a pass that began after the end and found nothing was the last */
+		if (had_ended && one == SESSION_IDLE) {
+			clear_status(rec);
+			if (!finish_one(rec, i, error))
+				return false;
+			continue;
+		}
+		/* an end that was noticed just now wants its last passes soon */
+		if (session_control_fd(session) < 0)
+			*result = SESSION_MORE;
+		i++;
+	}
+	return true;
+}
+
+/**
+ * run - record until the end that the user, the clock or the VMs set
+ * @deadline_ns: CLOCK_MONOTONIC, or 0
+ * Return: false with @error set.
+ */
+static bool run(struct recorder *rec, uint64_t deadline_ns, GError **error)
+{
+	uint64_t pause_ns = MIN_PAUSE_NS;
+	enum session_result result;
+
+	while (rec->sessions->len && !count_signals(rec)) {
+		uint64_t now = clock_mono_ns();
+
+		if (deadline_ns && now >= deadline_ns)
+			break;
+		if (!run_pass(rec, &result, error))
+			return false;
+		show_status(rec);
+		if (result == SESSION_MORE)
+			continue;
+		pause_ns = result == SESSION_MOVED ? MIN_PAUSE_NS :
+						     MIN(pause_ns * 2, MAX_PAUSE_NS);
+		now = clock_mono_ns();
+		if (deadline_ns && deadline_ns > now)
+			pause_for(rec, MIN(pause_ns, deadline_ns - now));
+		else
+			pause_for(rec, pause_ns);
+	}
+	return true;
+}
+
+static bool is_any_flushing(const struct recorder *rec)
+{
+	guint i;
+
+	for (i = 0; i < rec->sessions->len; i++)
+		if (session_is_flushing(rec->sessions->pdata[i]))
+			return true;
+	return false;
+}
+
+/**
+ * stop - have the guests flush, take what comes, and finish all VMs
+ * Return: false with @error set.
+ */
+static bool stop(struct recorder *rec, GError **error)
+{
+	unsigned int requests = rec->stop_requests;
+	enum session_result result;
+	uint64_t deadline;
+	guint i;
+
+	for (i = 0; i < rec->sessions->len; i++)
+		session_flush(rec->sessions->pdata[i]);
+	deadline = clock_mono_ns() + FLUSH_TIMEOUT_NS;
+	while (is_any_flushing(rec) && clock_mono_ns() < deadline) {
+		if (!run_pass(rec, &result, error))
+			return false;
+		/* a second Ctrl-C does not wait for the guest */
+		count_signals(rec);
+		if (rec->stop_requests > requests)
+			break;
+		if (result == SESSION_IDLE)
+			pause_for(rec, MIN_PAUSE_NS);
+	}
+	clear_status(rec);
+	for (i = 0; i < rec->sessions->len; i++)
+		if (session_is_flushing(rec->sessions->pdata[i]))
+			g_printerr("hypertrace: warning: guest did not flush its buffers: vm=%s\n",
+				   session_name(rec->sessions->pdata[i]));
+
+	deadline = clock_mono_ns() + DRAIN_TIMEOUT_NS;
+	do {
+		if (!run_pass(rec, &result, error))
+			return false;
+	} while (result != SESSION_IDLE && rec->sessions->len && clock_mono_ns() < deadline);
+	while (rec->sessions->len)
+		if (!finish_one(rec, 0, error))
+			return false;
+	return true;
+}
+
+/**
+ * print_summary_line - one stream
+ */
+static void print_summary_line(const char *vm, const struct tap_summary *stream,
+			       const struct timeline_vm *timeline)
+{
+	g_autofree char *first = NULL, *last = NULL;
+	uint64_t first_ns, last_ns;
+
+	if (timeline_span(&stream->time, timeline, &first_ns, &last_ns)) {
+		first = format_seconds(first_ns);
+		last = format_seconds(last_ns);
+	} else if (stream->time.has_time) {
+		first = g_strdup_printf("raw %" G_GUINT64_FORMAT, stream->time.first);
+		last = g_strdup_printf("%" G_GUINT64_FORMAT, stream->time.last);
+	} else {
+		first = g_strdup("-");
+		last = g_strdup("-");
+	}
+	printf("%-16s %-32s %12" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT " %14" G_GUINT64_FORMAT
+	       " %10" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT " %20s %20s\n", vm, stream->name,
+	       stream->stats.events, stream->stats.packets, stream->stats.bytes,
+	       stream->stats.lost, stream->stats.overwritten, first, last);
+	if (stream->damage)
+		printf("    damaged: %s: what the guest wrote after that could not be read\n",
+		       stream->damage);
+	if (stream->stats.before)
+		printf("    %" G_GUINT64_FORMAT
+		       " packets were overwritten before the recording began\n",
+		       stream->stats.before);
+	if (stream->stats.torn)
+		printf("    %" G_GUINT64_FORMAT " packets were overwritten while they were read\n",
+		       stream->stats.torn);
+}
+
+static void print_summary(const struct recorder *rec)
+{
+	struct session_totals sum = { 0 };
+	guint i, j;
+
+	printf("%-16s %-32s %12s %10s %14s %10s %10s %20s %20s\n", "VM", "stream", "events",
+	       "packets", "bytes", "lost", "missing", "first [s]", "last [s]");
+	for (i = 0; i < rec->finished->len; i++) {
+		const struct session *session = rec->finished->pdata[i];
+		uint64_t omitted;
+		GPtrArray *streams = session_summaries(session, &omitted);
+
+		for (j = 0; j < streams->len; j++)
+			print_summary_line(session_name(session), streams->pdata[j],
+					   session_timeline(session));
+		if (omitted)
+			printf("    and %" G_GUINT64_FORMAT " more streams\n", omitted);
+	}
+	add_totals(rec->finished, &sum);
+	printf("recorded %" G_GUINT64_FORMAT " events in %" G_GUINT64_FORMAT " packets, %"
+	       G_GUINT64_FORMAT " bytes to %s\n", sum.stats.events, sum.stats.packets,
+	       sum.stats.bytes, rec->path);
+	printf("lost: %" G_GUINT64_FORMAT " events in the guest, %" G_GUINT64_FORMAT
+	       " packets overwritten in the region (%" G_GUINT64_FORMAT
+	       " while they were read); damaged streams: %" G_GUINT64_FORMAT "\n",
+	       sum.stats.lost, sum.stats.overwritten, sum.stats.torn, sum.damaged);
+}
+
+/**
+ * complete - mark the recording complete
+ */
+static bool complete(struct recorder *rec, GError **error)
+{
+	struct session_totals sum = { 0 };
+
+	add_totals(rec->finished, &sum);
+	writer_set_lost(rec->writer, "packets_overwritten", sum.stats.overwritten);
+	writer_set_lost(rec->writer, "packets_torn", sum.stats.torn);
+	writer_set_lost(rec->writer, "streams_damaged", sum.damaged);
+	return writer_complete(rec->writer, error);
+}
+
+/**
+ * abandon - after a failure: let go of the VMs, keep what is written
+ */
+static void abandon(struct recorder *rec)
+{
+	clear_status(rec);
+	while (rec->sessions->len)
+		g_ptr_array_add(rec->finished, g_ptr_array_steal_index(rec->sessions, 0));
+}
+
+/**
+ * open_signals - have the signals that end a recording come through a descriptor
+ */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/**
+ * raise_file_limit - allow a file for each of many streams
+ */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static char *default_output(void)
+{
+	GDateTime *now = g_date_time_new_now_local();
+	char *name = g_date_time_format(now, "hypertrace-%Y%m%d-%H%M%S");
+
+	g_date_time_unref(now);
+	return name;
+}
+
+/**
+ * record - what is left once the command line is understood
+ * Return: the exit code.
+ */
+static int record(const char *runtime_dir, const char *output, char **operands, const char *globs,
+		  uint64_t duration_ns, bool may_wait)
+{
+	struct recorder rec = { .path = output, .signal_fd = open_signals() };
+	GPtrArray *vms = NULL;
+	GError *error = NULL;
+	int code = 0;
+	guint i;
+
+	rec.sessions = g_ptr_array_new_with_free_func((GDestroyNotify)session_free);
+	rec.finished = g_ptr_array_new_with_free_func((GDestroyNotify)session_free);
+	rec.buffer = g_byte_array_new();
+	rec.wants_status = isatty(STDERR_FILENO);
+	raise_file_limit();
+
+	vms = find_targets(runtime_dir, operands, may_wait, &error);
+	if (vms)
+		rec.writer = writer_new(output, &error);
+	for (i = 0; rec.writer && !error && i < vms->len; i++)
+		if (!begin(&rec, vms->pdata[i], may_wait, globs, &error))
+			break;
+	rec.status_ns = clock_mono_ns();
+	if (!error && run(&rec, duration_ns ? rec.status_ns + duration_ns : 0, &error) &&
+	    stop(&rec, &error))
+		complete(&rec, &error);
+
+	if (rec.writer && (rec.sessions->len || rec.finished->len)) {
+		abandon(&rec);
+		print_summary(&rec);
+	}
+	if (error)
+		code = cmd_fail(NAME, error);
+
+	g_ptr_array_unref(rec.sessions);
+	g_ptr_array_unref(rec.finished);
+	g_byte_array_unref(rec.buffer);
+	writer_free(rec.writer);
+	if (vms)
+		g_ptr_array_unref(vms);
+	close(rec.signal_fd);
+	return code;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	g_autofree char *output = NULL, *events = NULL, *duration = NULL, *runtime_dir = NULL;
+	gboolean may_wait = FALSE, must_be_new = FALSE;
+	uint64_t duration_ns = 0;
+	const GOptionEntry entries[] = {
+		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
+		  "The recording's directory; one that exists is continued", "DIR" },
+		{ "events", 'e', 0, G_OPTION_ARG_STRING, &events,
+		  "Enable these events in the guest while recording", "SYSTEM:EVENT,..." },
+		{ "for", 0, 0, G_OPTION_ARG_STRING, &duration,
+		  "Stop after this time (s; or with ms, s, m, h)", "DURATION" },
+		{ "wait", 'w', 0, G_OPTION_ARG_NONE, &may_wait,
+		  "Wait for VMs that do not run yet", NULL },
+		{ "new", 0, 0, G_OPTION_ARG_NONE, &must_be_new,
+		  "Refuse to continue a recording", NULL },
+		{ "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &runtime_dir,
+		  "Where VMs are looked for", "DIR" },
+		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+	};
+
+	if (!cmd_parse(&argc, &argv, "[VM...]",
+		       "Records VMs (all that run, if none is named) until Ctrl-C, until the time\n"
+		       "is over, or until they end. A VM is a name, or a path of its runtime\n"
+		       "directory or of its region file.", entries))
+		return HT_ERROR_USAGE;
+	if (duration && (!parse_duration(duration, &duration_ns) || duration_ns == 0))
+		return cmd_usage(NAME, "not a duration: --for=%s", duration);
+	if (may_wait && argc < 2)
+		return cmd_usage(NAME, "--wait needs the name of a VM");
+	if (!output)
+		output = default_output();
+	if (must_be_new && g_file_test(output, G_FILE_TEST_EXISTS)) {
+		g_printerr("hypertrace record: exists already: path=%s\n", output);
+		return HT_ERROR_FAILED;
+	}
+	if (!runtime_dir)
+		runtime_dir = vm_runtime_dir();
+	return record(runtime_dir, output, argv + 1, events, duration_ns, may_wait);
+}

@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One VM being recorded; see session.h. */
+#include "session.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "control.h"
+#include "error.h"
+#include "recording/reader.h"
+
+/* Bytes taken from one stream before the next one has its turn [H2]. */
+#define TAKE_BYTES		(1 << 20)
+
+/* A loss that no packet tells of is written down at most this often. */
+#define STATE_INTERVAL_NS	1000000000ULL
+
+/* Lines of the summary; a guest can make streams without end. */
+#define MAX_SUMMARIES		1024
+
+/**
+ * struct tap - one stream on its way from the region to its file
+ * @ring: the reading side
+ * @out: the file, made with the first packet
+ * @epoch: of the driver's life, 0 for host streams
+ * @generation: likewise
+ * @base_lost: events_lost when the session began
+ * @base_events: events up to the first packet that is counted
+ * @stats: see there
+ * @time: see there
+ * @state_ns: when the last state packet was written
+ */
+struct tap {
+	struct ring ring;
+	struct writer_stream *out;
+	uint32_t epoch;
+	uint32_t generation;
+	uint64_t base_lost;
+	uint64_t base_events;
+	struct tap_stats stats;
+	struct timeline_stream time;
+	uint64_t state_ns;
+};
+
+/**
+ * struct session - see session.h
+ * @host_taps: struct tap *, the host's streams
+ * @guest_taps: struct tap *, the streams of the driver's life @guest
+ * @has_guest: @guest is set
+ * @is_superseded: a new driver has taken the place of @guest
+ * @guest_problem: what was said last about the guest header, or NULL
+ * @summaries: of taps that are finished
+ * @omitted: of taps for which there was no room there
+ * @past: sums of all finished taps
+ * @globs: what to select, or NULL
+ * @select_cookie: of the last SELECT, 0 for none
+ * @selected_generation: for which driver SELECT was sent
+ * @flush_cookie: of a FLUSH that waits for its answer, 0 for none
+ * @last_cookie: the last one used
+ */
+struct session {
+	char *name;
+	struct region *region;
+	int control_fd;
+	struct writer_vm *out;
+	GPtrArray *host_taps;
+	GPtrArray *guest_taps;
+	struct region_guest guest;
+	bool has_guest;
+	bool is_superseded;
+	const char *guest_problem;
+	GPtrArray *summaries;
+	uint64_t omitted;
+	struct session_totals past;
+	struct timeline_vm timeline;
+	char *globs;
+	uint64_t select_cookie;
+	uint64_t selected_epoch;
+	uint64_t selected_generation;
+	uint64_t flush_cookie;
+	uint64_t last_cookie;
+};
+
+static void tap_free(gpointer data)
+{
+	struct tap *tap = data;
+
+	writer_stream_free(tap->out);
+	g_free(tap);
+}
+
+static void summary_free(gpointer data)
+{
+	struct tap_summary *summary = data;
+
+	g_free(summary->name);
+	g_free(summary);
+}
+
+static struct tap *tap_new(uint32_t epoch, uint32_t generation)
+{
+	struct tap *tap = g_new0(struct tap, 1);
+
+	tap->epoch = epoch;
+	tap->generation = generation;
+	return tap;
+}
+
+/**
+ * tap_begin - note where a stream stands when the session meets it
+ */
+static void tap_begin(struct tap *tap)
+{
+	if (tap->ring.damage)
+		return;
+	ring_look(&tap->ring);
+	tap->base_lost = tap->ring.entry.events_lost;
+	tap->time.clock = tap->ring.entry.clock;
+}
+
+/**
+ * tap_open - make or continue the stream's file
+ * Return: false with @error set.
+ */
+static bool tap_open(struct session *session, struct tap *tap, GError **error)
+{
+	struct stream_entry *entry = &tap->ring.entry;
+
+	tap->out = writer_stream_new(session->out, tap->epoch, tap->generation, entry, error);
+	if (!tap->out)
+		return false;
+	if (tap->out->is_continued) {
+		/* what was lost while nobody recorded counts as well */
+		tap->base_lost = tap->out->state.events_lost;
+		tap->base_events = tap->out->state.events;
+		return true;
+	}
+	tap->state_ns = clock_mono_ns();
+	return writer_stream_put_state(tap->out, entry, tap->epoch, tap->generation, error);
+}
+
+/**
+ * skip_known - find the first packet that the recording does not hold [H3]
+ * @packets: what was taken
+ * Return: bytes to leave out.
+ */
+static uint64_t skip_known(const struct tap *tap, const GByteArray *packets)
+{
+	const struct recording_stream view = { .data = packets->data, .size = packets->len };
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+
+	recording_cursor_init(&cursor, &view);
+	while (recording_cursor_next(&cursor, &packet))
+		if (packet.header.sequence >= tap->out->sequence)
+			return packet.offset;
+	return packets->len;
+}
+
+/**
+ * note_clocks - learn the VM's clock from a packet of the vmm stream
+ */
+static void note_clocks(struct session *session, const struct recording_packet *packet)
+{
+	struct record_cursor cursor;
+	struct clock_record record;
+
+	record_cursor_init(&cursor, packet->content, packet->header.content_size);
+	while (record_next_clock(&cursor, &record))
+		timeline_add_record(&session->timeline, &record);
+}
+
+/**
+ * note_packets - count what is about to be written
+ */
+static void note_packets(struct session *session, struct tap *tap, const uint8_t *packets,
+			 uint64_t size)
+{
+	const struct recording_stream view = { .data = packets, .size = size };
+	uint64_t expected = tap->out->sequence;
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+	uint64_t *missing;
+
+	recording_cursor_init(&cursor, &view);
+	while (recording_cursor_next(&cursor, &packet)) {
+		const struct packet_header *header = &packet.header;
+
+		/*
+		 * How many events are in the first packet, its header tells
+		 * only if it is the stream's first; else they are not counted.
+		 */
+		if (!tap->stats.packets && !tap->out->is_continued && header->sequence)
+			tap->base_events = header->events;
+		if (header->sequence > expected) {
+			missing = tap->stats.packets || tap->out->is_continued ?
+				  &tap->stats.overwritten : &tap->stats.before;
+			*missing += header->sequence - expected;
+		}
+		if (header->sequence >= expected)
+			expected = header->sequence + 1;
+		if (header->events >= tap->base_events)
+			tap->stats.events = header->events - tap->base_events;
+		tap->stats.packets++;
+		tap->stats.bytes += header->packet_size;
+		timeline_add_packet(&tap->time, header);
+		if (header->type == VHT_PACKET_CLOCK && tap->ring.entry.id == VHT_STREAM_ID_VMM)
+			note_clocks(session, &packet);
+	}
+}
+
+static void note_loss(struct tap *tap)
+{
+	if (tap->ring.entry.events_lost >= tap->base_lost)
+		tap->stats.lost = tap->ring.entry.events_lost - tap->base_lost;
+	tap->stats.torn = tap->ring.torn;
+}
+
+/**
+ * has_untold_loss - see whether counters changed in a way that no packet tells
+ */
+static bool has_untold_loss(const struct tap *tap)
+{
+	const struct stream_entry *now = &tap->ring.entry, *told = &tap->out->state;
+
+	return now->events_lost != told->events_lost || now->overwritten != told->overwritten;
+}
+
+/**
+ * tap_pass - take a bounded amount from one stream
+ */
+static enum session_result tap_pass(struct session *session, struct tap *tap, GByteArray *buffer,
+				    GError **error)
+{
+	enum ring_result taken;
+	uint64_t known;
+
+	if (tap->ring.damage)
+		return SESSION_IDLE;
+
+	g_byte_array_set_size(buffer, 0);
+	taken = ring_take(&tap->ring, buffer, TAKE_BYTES);
+	/* zeros in place of what a truncated file lost must not be written */
+	if (!region_is_whole(session->region)) {
+		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
+			    "region was truncated while it was read: vm=%s", session->name);
+		return SESSION_FAILED;
+	}
+	if (taken == RING_DAMAGED && tap->ring.has_generation &&
+	    !region_guest_is_same(session->region, &session->guest))
+		session->is_superseded = true;
+	note_loss(tap);
+
+	if (buffer->len) {
+		if (!tap->out && !tap_open(session, tap, error))
+			return SESSION_FAILED;
+		known = tap->out->is_continued ? skip_known(tap, buffer) : 0;
+		if (known < buffer->len) {
+			note_packets(session, tap, buffer->data + known, buffer->len - known);
+			if (!writer_stream_append(tap->out, buffer->data + known,
+						  buffer->len - known, error))
+				return SESSION_FAILED;
+		}
+		ring_release(&tap->ring);
+		return taken == RING_MORE ? SESSION_MORE : SESSION_MOVED;
+	}
+	if (taken == RING_MORE)
+		return SESSION_MORE;
+	ring_release(&tap->ring);
+	if (taken == RING_EMPTY && tap->out && has_untold_loss(tap) &&
+	    clock_mono_ns() - tap->state_ns >= STATE_INTERVAL_NS) {
+		tap->state_ns = clock_mono_ns();
+		if (!writer_stream_put_state(tap->out, &tap->ring.entry, tap->epoch,
+					     tap->generation, error))
+			return SESSION_FAILED;
+	}
+	return SESSION_IDLE;
+}
+
+static void add_stats(struct tap_stats *sum, const struct tap_stats *stats)
+{
+	sum->packets += stats->packets;
+	sum->bytes += stats->bytes;
+	sum->events += stats->events;
+	sum->lost += stats->lost;
+	sum->overwritten += stats->overwritten;
+	sum->before += stats->before;
+	sum->torn += stats->torn;
+}
+
+/**
+ * tap_finish - write down where a stream stands, and keep its line of the summary
+ * @is_superseded: the region holds another driver's streams now
+ * Return: false with @error set.
+ */
+static bool tap_finish(struct session *session, struct tap *tap, bool is_superseded,
+		       GError **error)
+{
+	struct tap_summary *summary;
+	bool is_told = false;
+
+	/* of a stream that is gone the numbers of the last look are what remains */
+	if (!tap->ring.damage && !is_superseded)
+		ring_look(&tap->ring);
+	note_loss(tap);
+	/* an empty file says that the stream was there and had nothing */
+	if (!tap->out && !tap->ring.damage && !is_superseded) {
+		if (!tap_open(session, tap, error))
+			return false;
+		is_told = !tap->out->is_continued;
+	}
+	if (tap->out && !is_told &&
+	    !writer_stream_put_state(tap->out, &tap->ring.entry, tap->epoch, tap->generation,
+				     error))
+		return false;
+
+	add_stats(&session->past.stats, &tap->stats);
+	if (tap->ring.damage && !is_superseded)
+		session->past.damaged++;
+	if (session->summaries->len >= MAX_SUMMARIES) {
+		session->omitted++;
+		return true;
+	}
+	summary = g_new0(struct tap_summary, 1);
+	if (tap->out) {
+		char *name = g_path_get_basename(tap->out->path);
+
+		summary->name = tap->ring.has_generation ?
+				g_strdup_printf("%u.%u/%s", tap->epoch, tap->generation, name) :
+				g_strdup(name);
+		g_free(name);
+	} else {
+		summary->name = g_strdup_printf("%u.%u/stream %u", tap->epoch, tap->generation,
+						tap->ring.entry.id);
+	}
+	summary->source = tap->ring.entry.source;
+	summary->stats = tap->stats;
+	summary->time = tap->time;
+	summary->damage = is_superseded ? NULL : tap->ring.damage;
+	g_ptr_array_add(session->summaries, summary);
+	return true;
+}
+
+/**
+ * finish_guest - end the recording of a driver's life
+ * Return: false with @error set.
+ */
+static bool finish_guest(struct session *session, bool is_superseded, GError **error)
+{
+	guint i;
+
+	for (i = 0; i < session->guest_taps->len; i++)
+		if (!tap_finish(session, session->guest_taps->pdata[i], is_superseded, error))
+			return false;
+	g_ptr_array_set_size(session->guest_taps, 0);
+	session->has_guest = false;
+	session->is_superseded = false;
+	return true;
+}
+
+/**
+ * begin_guest - take the tables of a new driver
+ */
+static void begin_guest(struct session *session, const struct region_guest *guest)
+{
+	uint32_t i;
+
+	for (i = 0; i < guest->stream_count; i++) {
+		struct tap *tap = tap_new(guest->epoch, guest->generation);
+
+		ring_init_guest(&tap->ring, session->region, guest, i);
+		g_ptr_array_add(session->guest_taps, tap);
+	}
+	/* were these the tables of one driver, and is it still there [R6]? */
+	if (!region_guest_is_same(session->region, guest)) {
+		g_ptr_array_set_size(session->guest_taps, 0);
+		return;
+	}
+	for (i = 0; i < guest->stream_count; i++)
+		tap_begin(session->guest_taps->pdata[i]);
+	session->guest = *guest;
+	session->has_guest = true;
+}
+
+/**
+ * select_events - ask a new driver for the events that the user wants
+ */
+static void select_events(struct session *session)
+{
+	if (!session->globs || session->control_fd < 0 ||
+	    (session->selected_epoch == session->guest.epoch &&
+	     session->selected_generation == session->guest.generation))
+		return;
+	session->select_cookie = ++session->last_cookie;
+	session->selected_epoch = session->guest.epoch;
+	session->selected_generation = session->guest.generation;
+	/* a connection that broke is noticed where input is read */
+	control_send(session->control_fd, VHT_MSG_SELECT, session->select_cookie, session->globs,
+		     NULL);
+}
+
+/**
+ * look_at_guest - see whether there is a driver, and whether it is a new one
+ * @can_read: set to false while the guest's tables are not to be used
+ * Return: false with @error set.
+ */
+static bool look_at_guest(struct session *session, bool *can_read, GError **error)
+{
+	enum region_guest_state state;
+	struct region_guest guest;
+	const char *problem;
+
+	state = region_guest(session->region, &guest, &problem);
+	if (problem && problem != session->guest_problem)
+		g_printerr("hypertrace: warning: %s: vm=%s\n", problem, session->name);
+	session->guest_problem = problem;
+	*can_read = false;
+	if (state != REGION_GUEST_READY && state != REGION_GUEST_GONE)
+		return true;
+
+	if (session->has_guest && (guest.epoch != session->guest.epoch ||
+				   guest.generation != session->guest.generation) &&
+	    !finish_guest(session, true, error))
+		return false;
+	/* same driver after all: what looked like a change was nonsense */
+	session->is_superseded = false;
+	if (!session->has_guest)
+		begin_guest(session, &guest);
+	*can_read = session->has_guest;
+	if (session->has_guest && state == REGION_GUEST_READY)
+		select_events(session);
+	return true;
+}
+
+struct session *session_new(const char *name, struct region *region, int control_fd,
+			    struct writer *writer, const char *globs, GError **error)
+{
+	struct session *session = g_new0(struct session, 1);
+	uint32_t i;
+
+	session->name = g_strdup(name);
+	session->region = region;
+	session->control_fd = control_fd;
+	session->globs = g_strdup(globs);
+	session->summaries = g_ptr_array_new_with_free_func(summary_free);
+	session->host_taps = g_ptr_array_new_with_free_func(tap_free);
+	session->guest_taps = g_ptr_array_new_with_free_func(tap_free);
+	session->out = writer_vm_new(writer, &region->host, error);
+	if (!session->out) {
+		session_free(session);
+		return NULL;
+	}
+	for (i = 0; i < region->host.host_stream_count; i++) {
+		struct tap *tap = tap_new(0, 0);
+
+		ring_init_host(&tap->ring, region, i);
+		tap_begin(tap);
+		g_ptr_array_add(session->host_taps, tap);
+	}
+	return session;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	if (session->control_fd >= 0)
+		close(session->control_fd);
+	g_ptr_array_unref(session->host_taps);
+	g_ptr_array_unref(session->guest_taps);
+	g_ptr_array_unref(session->summaries);
+	writer_vm_free(session->out);
+	region_free(session->region);
+	g_free(session->globs);
+	g_free(session->name);
+	g_free(session);
+}
+
+const char *session_name(const struct session *session)
+{
+	return session->name;
+}
+
+int session_control_fd(const struct session *session)
+{
+	return session->control_fd;
+}
+
+/**
+ * handle_reply - take an answer of the driver
+ * Return: false with @error set.
+ */
+static bool handle_reply(struct session *session, const struct control_message *message,
+			 GError **error)
+{
+	if (message->cookie == session->flush_cookie) {
+		session->flush_cookie = 0;
+		return true;
+	}
+	if (message->cookie != session->select_cookie || message->arg == 0)
+		return true;
+	if (message->arg == VHT_ENODEV) {
+		/* the driver has gone meanwhile; the next one is asked again */
+		session->selected_epoch = 0;
+		session->selected_generation = 0;
+		return true;
+	}
+	g_set_error(error, HT_ERROR, HT_ERROR_FAILED,
+		    "guest cannot select events: vm=%s events=%s: %s%s%s", session->name,
+		    session->globs, control_error_text((uint32_t)message->arg),
+		    message->text[0] ? ": " : "", message->text);
+	return false;
+}
+
+bool session_input(struct session *session, GError **error)
+{
+	struct control_message message;
+
+	if (session->control_fd < 0)
+		return true;
+	switch (control_receive(session->control_fd, &message)) {
+	case CONTROL_INPUT_NONE:
+		break;
+	case CONTROL_INPUT_MESSAGE:
+		if (message.type == VHT_MSG_REPLY)
+			return handle_reply(session, &message, error);
+		break;
+	case CONTROL_INPUT_END:
+		/* the mapping stays: what is in the region will be taken */
+		close(session->control_fd);
+		session->control_fd = -1;
+		session->flush_cookie = 0;
+		break;
+	}
+	return true;
+}
+
+/**
+ * pass_all - let each of some taps have its turn
+ * @result: raised to what the taps say
+ * Return: false with @error set.
+ */
+static bool pass_all(struct session *session, GPtrArray *taps, GByteArray *buffer,
+		     enum session_result *result, GError **error)
+{
+	guint i;
+
+	for (i = 0; i < taps->len; i++) {
+		enum session_result one = tap_pass(session, taps->pdata[i], buffer, error);
+
+		if (one == SESSION_FAILED)
+			return false;
+		*result = MAX(*result, one);
+	}
+	return true;
+}
+
+enum session_result session_pass(struct session *session, GByteArray *buffer, GError **error)
+{
+	enum session_result result = SESSION_IDLE;
+	bool can_read;
+
+	if (!look_at_guest(session, &can_read, error) ||
+	    !pass_all(session, session->host_taps, buffer, &result, error) ||
+	    (can_read && !pass_all(session, session->guest_taps, buffer, &result, error)))
+		return SESSION_FAILED;
+	return result;
+}
+
+void session_flush(struct session *session)
+{
+	struct region_guest guest;
+
+	if (session->control_fd < 0 ||
+	    region_guest(session->region, &guest, NULL) != REGION_GUEST_READY)
+		return;
+	session->flush_cookie = ++session->last_cookie;
+	if (!control_send(session->control_fd, VHT_MSG_FLUSH, session->flush_cookie, NULL, NULL))
+		session->flush_cookie = 0;
+}
+
+bool session_is_flushing(const struct session *session)
+{
+	return session->flush_cookie != 0;
+}
+
+bool session_finish(struct session *session, GError **error)
+{
+	guint i;
+
+	for (i = 0; i < session->host_taps->len; i++)
+		if (!tap_finish(session, session->host_taps->pdata[i], false, error))
+			return false;
+	g_ptr_array_set_size(session->host_taps, 0);
+	return finish_guest(session, session->is_superseded, error);
+}
+
+void session_totals(const struct session *session, struct session_totals *out)
+{
+	guint i;
+
+	*out = session->past;
+	for (i = 0; i < session->host_taps->len; i++)
+		add_stats(&out->stats, &((struct tap *)session->host_taps->pdata[i])->stats);
+	for (i = 0; i < session->guest_taps->len; i++)
+		add_stats(&out->stats, &((struct tap *)session->guest_taps->pdata[i])->stats);
+}
+
+GPtrArray *session_summaries(const struct session *session, uint64_t *omitted)
+{
+	*omitted = session->omitted;
+	return session->summaries;
+}
+
+const struct timeline_vm *session_timeline(const struct session *session)
+{
+	return &session->timeline;
+}
