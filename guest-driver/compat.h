@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The differences between the kernels that the driver builds for, and the only
+ * place where they show. Each VHT_HAVE_* comes from a look into the headers of
+ * the kernel being built for (see Kbuild), never from a version number: Linux
+ * changes these interfaces inside stable series too.
+ */
+#ifndef VHT_COMPAT_H
+#define VHT_COMPAT_H
+
+#include <linux/err.h>
+#include <linux/hrtimer.h>
+#include <linux/ring_buffer.h>
+#include <linux/syscore_ops.h>
+#include <linux/timer.h>
+#include <linux/trace.h>
+#include <linux/virtio_config.h>
+
+/*
+ * The page that ring_buffer_read_page() fills or swaps.
+ *
+ * A bare pointer at first; a struct since 6.8, returned; since 7.0, and 6.12.112
+ * in stable, by way of an argument.
+ * Remove the first form when 6.1 and 6.6 are, the second when 6.12.111 is.
+ */
+#ifdef VHT_HAVE_READ_PAGE_STRUCT
+typedef struct buffer_data_read_page vht_read_page;
+#else
+typedef void vht_read_page;
+#endif
+
+static inline vht_read_page *vht_read_page_alloc(struct trace_buffer *buffer, int cpu)
+{
+#ifdef VHT_HAVE_READ_PAGE_OUT
+	vht_read_page *page = NULL;
+	int ret = ring_buffer_alloc_read_page(buffer, cpu, &page);
+
+	return ret ? ERR_PTR(ret) : page;
+#else
+	return ring_buffer_alloc_read_page(buffer, cpu);
+#endif
+}
+
+/* Bytes of a sub-buffer of @buffer at this moment. */
+static inline size_t vht_subbuf_size(struct trace_buffer *buffer)
+{
+#ifdef VHT_HAVE_SUBBUF_SIZE
+	return ring_buffer_subbuf_size_get(buffer);
+#else
+	return PAGE_SIZE;
+#endif
+}
+
+/*
+ * Bytes that a page of vht_read_page_alloc() holds. Remove the guess, which is wrong
+ * only if the size was changed a moment ago, when 6.12.111 is.
+ */
+static inline size_t vht_read_page_size(vht_read_page *page, struct trace_buffer *buffer)
+{
+#ifdef VHT_HAVE_READ_PAGE_SIZE
+	return ring_buffer_read_page_size(page);
+#else
+	return vht_subbuf_size(buffer);
+#endif
+}
+
+static inline int vht_read_page_fill(struct trace_buffer *buffer, vht_read_page **page,
+				     size_t size, int cpu, bool full)
+{
+#ifdef VHT_HAVE_READ_PAGE_STRUCT
+	return ring_buffer_read_page(buffer, *page, size, cpu, full);
+#else
+	return ring_buffer_read_page(buffer, page, size, cpu, full);
+#endif
+}
+
+static inline void *vht_read_page_data(vht_read_page *page)
+{
+#ifdef VHT_HAVE_READ_PAGE_STRUCT
+	return ring_buffer_read_page_data(page);
+#else
+	return page;
+#endif
+}
+
+/* The second argument came with 6.8. Remove when 6.6 is. */
+static inline struct trace_array *vht_trace_array_get(const char *name)
+{
+#ifdef VHT_HAVE_INSTANCE_SYSTEMS
+	return trace_array_get_by_name(name, NULL);
+#else
+	return trace_array_get_by_name(name);
+#endif
+}
+
+/* struct virtqueue_info came with 6.11. Remove when 6.6 is. */
+static inline int vht_find_vqs(struct virtio_device *vdev, unsigned int count,
+			       struct virtqueue *vqs[], vq_callback_t *callbacks[],
+			       const char * const names[])
+{
+#ifdef VHT_HAVE_VIRTQUEUE_INFO
+	struct virtqueue_info info[4] = {};
+	unsigned int i;
+
+	if (count > ARRAY_SIZE(info))
+		return -EINVAL;
+	for (i = 0; i < count; i++) {
+		info[i].name = names[i];
+		info[i].callback = callbacks[i];
+	}
+	return virtio_find_vqs(vdev, count, vqs, info, NULL);
+#else
+	return virtio_find_vqs(vdev, count, vqs, callbacks, names, NULL);
+#endif
+}
+
+/* from_timer() got this name in 6.16. Remove when 6.12 is. */
+#ifndef timer_container_of
+#define timer_container_of(var, timer, field) from_timer(var, timer, field)
+#endif
+
+/* hrtimer_init() was replaced in 6.13. Remove when 6.12 is. */
+static inline void vht_hrtimer_setup(struct hrtimer *timer,
+				     enum hrtimer_restart (*function)(struct hrtimer *),
+				     enum hrtimer_mode mode)
+{
+#ifdef VHT_HAVE_HRTIMER_SETUP
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
+	timer->function = function;
+#endif
+}
+
+/*
+ * Syscore operations take an argument since 6.19.
+ * Remove the old form when 6.18 is.
+ */
+#ifdef VHT_HAVE_SYSCORE_DATA
+#define VHT_DEFINE_SYSCORE_SHUTDOWN(name, fn)				\
+	static void name##_call(void *data) { fn(); }			\
+	static const struct syscore_ops name##_ops = {			\
+		.shutdown = name##_call,				\
+	};								\
+	static struct syscore name = { .ops = &name##_ops }
+#define vht_register_syscore(name)	register_syscore(name)
+#define vht_unregister_syscore(name)	unregister_syscore(name)
+#else
+#define VHT_DEFINE_SYSCORE_SHUTDOWN(name, fn)				\
+	static struct syscore_ops name = { .shutdown = fn }
+#define vht_register_syscore(name)	register_syscore_ops(name)
+#define vht_unregister_syscore(name)	unregister_syscore_ops(name)
+#endif
+
+#endif /* VHT_COMPAT_H */

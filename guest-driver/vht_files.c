@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading files of tracefs, procfs and sysfs from the kernel, whatever user space
+ * has mounted, long before there is any: through mounts of our own.
+ *
+ * Most of these files are sequence files that read() gives to user memory only;
+ * seq_read_iter() gives them to anybody who has them open.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uio.h>
+
+#include "vht_internal.h"
+
+/* One read; a sequence file gives about a page at a time. */
+#define VHT_READ_SIZE		SZ_16K
+
+/* No file we want whole is larger. */
+#define VHT_FILE_MAX		SZ_4M
+
+static struct vfsmount *vht_tracefs;
+static struct vfsmount *vht_proc;
+static struct vfsmount *vht_sysfs;
+
+static struct vfsmount *vht_mount(const char *name)
+{
+	struct file_system_type *type = get_fs_type(name);
+	struct vfsmount *mount;
+
+	if (!type)
+		return ERR_PTR(-ENODEV);
+	mount = kern_mount(type);
+	module_put(type->owner);
+	return mount;
+}
+
+/**
+ * vht_files_init - mount what we read from
+ *
+ * Return: 0 or a negative error number; what was missing is in the log.
+ */
+int vht_files_init(void)
+{
+	const struct {
+		const char *name;
+		struct vfsmount **mount;
+	} wanted[] = {
+		{ "tracefs", &vht_tracefs },
+		{ "proc", &vht_proc },
+		{ "sysfs", &vht_sysfs },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
+		struct vfsmount *mount = vht_mount(wanted[i].name);
+
+		if (IS_ERR(mount)) {
+			pr_err("cannot mount %s: %pe\n", wanted[i].name, mount);
+			vht_files_fini();
+			return PTR_ERR(mount);
+		}
+		*wanted[i].mount = mount;
+	}
+	return 0;
+}
+
+/**
+ * vht_files_fini - undo vht_files_init()
+ */
+void vht_files_fini(void)
+{
+	/* Each of these takes NULL. */
+	kern_unmount(vht_sysfs);
+	kern_unmount(vht_proc);
+	kern_unmount(vht_tracefs);
+	vht_sysfs = NULL;
+	vht_proc = NULL;
+	vht_tracefs = NULL;
+}
+
+static int vht_seq_read(struct file *file, vht_file_sink sink, void *context)
+{
+	struct kiocb kiocb;
+	void *buf;
+	ssize_t n;
+	int ret = 0;
+
+	buf = kmalloc(VHT_READ_SIZE, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	init_sync_kiocb(&kiocb, file);
+	do {
+		struct kvec vec = { .iov_base = buf, .iov_len = VHT_READ_SIZE };
+		struct iov_iter iter;
+
+		iov_iter_kvec(&iter, READ, &vec, 1, vec.iov_len);
+		n = seq_read_iter(&kiocb, &iter);
+		if (n < 0)
+			ret = n;
+		else if (n > 0)
+			ret = sink(context, buf, n);
+		cond_resched();
+	} while (n > 0 && !ret);
+	kfree(buf);
+	return ret;
+}
+
+/**
+ * vht_tracefs_read - read a file of tracefs
+ *
+ * @path: below tracefs, e.g. "events/sched/sched_switch/format"
+ * @sink: gets the text, in pieces of any length; what it returns but 0 ends all
+ * @context: for @sink
+ *
+ * Context: process.
+ *
+ * Return: 0, what @sink returned, or a negative error number.
+ */
+int vht_tracefs_read(const char *path, vht_file_sink sink, void *context)
+{
+	struct file *file = file_open_root_mnt(vht_tracefs, path, O_RDONLY, 0);
+	int ret = -EINVAL;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	/* tracefs has files of other kinds too, which this would trip over. */
+	if (file->f_op->read == seq_read || file->f_op->read_iter == seq_read_iter)
+		ret = vht_seq_read(file, sink, context);
+	filp_close(file, NULL);
+	return ret;
+}
+
+/**
+ * vht_proc_read - read a file of procfs that is a sequence file
+ *
+ * @path: below /proc: "kallsyms" or "cmdline", no other was checked to be one
+ * @sink: gets the text, in pieces of any length; what it returns but 0 ends all
+ * @context: for @sink
+ *
+ * Context: process.
+ *
+ * Return: 0, what @sink returned, or a negative error number.
+ */
+int vht_proc_read(const char *path, vht_file_sink sink, void *context)
+{
+	struct file *file = file_open_root_mnt(vht_proc, path, O_RDONLY, 0);
+	int ret;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	ret = vht_seq_read(file, sink, context);
+	filp_close(file, NULL);
+	return ret;
+}
+
+/* A text that grows. */
+struct vht_text {
+	char *text;
+	size_t len;
+	size_t size;
+};
+
+static int vht_text_append(void *context, const char *text, size_t len)
+{
+	struct vht_text *out = context;
+
+	if (out->len + len + 1 > VHT_FILE_MAX)
+		return -EFBIG;
+	if (out->len + len + 1 > out->size) {
+		size_t size = max(2 * out->size, out->len + len + 1);
+		char *larger = kvmalloc(size, GFP_KERNEL);
+
+		if (!larger)
+			return -ENOMEM;
+		memcpy(larger, out->text, out->len);
+		kvfree(out->text);
+		out->text = larger;
+		out->size = size;
+	}
+	memcpy(out->text + out->len, text, len);
+	out->len += len;
+	out->text[out->len] = '\0';
+	return 0;
+}
+
+static char *vht_read_all(int (*read)(const char *path, vht_file_sink sink, void *context),
+			  const char *path, size_t *len)
+{
+	struct vht_text out = {};
+	int ret;
+
+	/* So that an empty file is a text too. */
+	ret = vht_text_append(&out, "", 0);
+	if (!ret)
+		ret = read(path, vht_text_append, &out);
+	if (ret) {
+		kvfree(out.text);
+		return ERR_PTR(ret);
+	}
+	if (len)
+		*len = out.len;
+	return out.text;
+}
+
+/**
+ * vht_tracefs_read_all - read a file of tracefs whole
+ *
+ * @path: as for vht_tracefs_read()
+ * @len: gets the length, if not NULL
+ *
+ * Return: its text, with a NUL behind it, for kvfree(); or an ERR_PTR.
+ */
+char *vht_tracefs_read_all(const char *path, size_t *len)
+{
+	return vht_read_all(vht_tracefs_read, path, len);
+}
+
+/**
+ * vht_proc_read_all - read a file of procfs whole
+ *
+ * @path: as for vht_proc_read()
+ * @len: gets the length, if not NULL
+ *
+ * Return: its text, with a NUL behind it, for kvfree(); or an ERR_PTR.
+ */
+char *vht_proc_read_all(const char *path, size_t *len)
+{
+	return vht_read_all(vht_proc_read, path, len);
+}
+
+/* A directory being listed. */
+struct vht_listing {
+	struct dir_context dir;
+	struct vht_text out;
+	int ret;
+};
+
+static bool vht_list_entry(struct dir_context *dir, const char *name, int len, loff_t offset,
+			   u64 inode, unsigned int type)
+{
+	struct vht_listing *listing = container_of(dir, struct vht_listing, dir);
+
+	if (type != DT_DIR || name[0] == '.')
+		return true;
+	listing->ret = vht_text_append(&listing->out, name, len);
+	if (!listing->ret)
+		listing->ret = vht_text_append(&listing->out, "\n", 1);
+	return !listing->ret;
+}
+
+/**
+ * vht_tracefs_list - list the directories in a directory of tracefs
+ *
+ * @path: below tracefs
+ *
+ * Return: their names, a line each, for kvfree(); or an ERR_PTR.
+ */
+char *vht_tracefs_list(const char *path)
+{
+	struct vht_listing listing = { .dir.actor = vht_list_entry };
+	struct file *file = file_open_root_mnt(vht_tracefs, path, O_RDONLY | O_DIRECTORY, 0);
+	int ret;
+
+	if (IS_ERR(file))
+		return ERR_CAST(file);
+	listing.ret = vht_text_append(&listing.out, "", 0);
+	ret = listing.ret ? 0 : iterate_dir(file, &listing.dir);
+	filp_close(file, NULL);
+	if (listing.ret || ret < 0) {
+		kvfree(listing.out.text);
+		return ERR_PTR(listing.ret ? listing.ret : ret);
+	}
+	return listing.out.text;
+}
+
+/**
+ * vht_kernel_notes_read - read the ELF notes of the kernel
+ *
+ * @buf: gets them
+ * @size: of it, bytes
+ *
+ * Return: bytes read, or a negative error number.
+ */
+int vht_kernel_notes_read(void *buf, size_t size)
+{
+	struct file *file = file_open_root_mnt(vht_sysfs, "kernel/notes", O_RDONLY, 0);
+	loff_t position = 0;
+	int ret;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	ret = kernel_read(file, buf, size, &position);
+	filp_close(file, NULL);
+	return ret;
+}
+
+/**
+ * vht_next_line - take the first line off a text
+ *
+ * @text: what is left of it; moved
+ *
+ * Return: the line, or NULL at the end. Its newline has become a NUL.
+ */
+char *vht_next_line(char **text)
+{
+	char *line = strsep(text, "\n");
+
+	return line && *line ? line : NULL;
+}
+
+/**
+ * vht_list_next - go on to the next line of a list
+ *
+ * @list: the list; its position, before the end, moves behind the line
+ *
+ * Return: length of the line that began at the position.
+ */
+size_t vht_list_next(struct vht_list *list)
+{
+	const char *line = list->text + list->position;
+	const char *end = memchr(line, '\n', list->len - list->position);
+	size_t len = end ? end - line : list->len - list->position;
+
+	list->position += len + (end ? 1 : 0);
+	return len;
+}
+
+/**
+ * vht_list_has - is a line in a list?
+ *
+ * @list: the list
+ * @wanted: the line
+ *
+ * Quick if a list is asked for lines in about the order that it has itself: each search
+ * begins where the last one found something.
+ *
+ * Return: true if it is.
+ */
+bool vht_list_has(struct vht_list *list, const char *wanted)
+{
+	size_t wanted_len = strlen(wanted);
+	size_t begin = list->position;
+	bool wrapped = false;
+
+	if (!list->len)
+		return false;
+	for (;;) {
+		const char *line;
+
+		if (list->position >= list->len) {
+			if (wrapped)
+				break;
+			wrapped = true;
+			list->position = 0;
+		}
+		if (wrapped && list->position >= begin)
+			break;
+		line = list->text + list->position;
+		if (vht_list_next(list) == wanted_len && !memcmp(line, wanted, wanted_len))
+			return true;
+	}
+	list->position = begin;
+	return false;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the driver share, a section per file.
+ *
+ *   vht_driver.c     the virtio driver: start and end
+ *   vht_region.c     the shared memory: mapping, header, table of streams
+ *   vht_ring.c       the producer of one stream (vht_ring.h)
+ *   vht_drain.c      when sources are emptied, on which CPU
+ *   vht_ftrace.c     source: the ring buffer of an ftrace instance
+ *   vht_heartbeat.c  source: numbered records, for tests
+ *   vht_metadata.c   what is needed to decode the rest
+ *   vht_files.c      reading tracefs and procfs with nothing mounted
+ *   vht_control.c    messages from and to the device
+ */
+#ifndef VHT_INTERNAL_H
+#define VHT_INTERNAL_H
+
+#include <linux/completion.h>
+#include <linux/hrtimer.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+#include <linux/virtio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#if defined(CONFIG_X86)
+#include <asm/tsc.h>
+#elif defined(CONFIG_ARM64)
+#include <asm/barrier.h>
+#include <asm/sysreg.h>
+#endif
+
+#include "compat.h"
+#include "vht_ring.h"
+
+/* Positions and counters are words that a store writes whole. */
+#ifndef CONFIG_64BIT
+#error "virtio_hypertrace needs a 64-bit kernel"
+#endif
+
+#define VHT_DRIVER_VERSION	"0.1.0"
+
+/* Sources: the instance, the top-level buffer, the heartbeat. */
+#define VHT_MAX_SOURCES		3
+#define VHT_INSTANCE		"hypertrace"
+#define VHT_TOP			"top"
+
+struct vht;
+struct vht_source;
+
+/**
+ * enum vht_drain - how much of a source is taken
+ *
+ * @VHT_DRAIN_LAZY: whole sub-buffers, and the begun one when it has grown old
+ * @VHT_DRAIN_ALL: everything
+ * @VHT_DRAIN_CLOSE: everything; what the ring has no room for is thrown away and
+ *                   counted as lost
+ */
+enum vht_drain {
+	VHT_DRAIN_LAZY,
+	VHT_DRAIN_ALL,
+	VHT_DRAIN_CLOSE,
+};
+
+/**
+ * struct vht_ftrace_cpu - what the ftrace source knows of one CPU
+ *
+ * @page: what ring_buffer_read_page() fills or swaps; NULL: CPU never was online
+ * @page_size: bytes of it
+ * @seen_read: count of events read from the ftrace buffer, at the last look
+ * @seen_lost: count of events that ftrace lost, at the last look
+ * @begun: a begun sub-buffer waits since @begun_at
+ * @begun_at: jiffies
+ */
+struct vht_ftrace_cpu {
+	vht_read_page *page;
+	size_t page_size;
+	unsigned long seen_read;
+	unsigned long seen_lost;
+	bool begun;
+	unsigned long begun_at;
+};
+
+/**
+ * struct vht_heartbeat_cpu - what the heartbeat source knows of one CPU
+ *
+ * @timer: makes records
+ * @online: the CPU is online
+ * @start: when the first record was due
+ * @made: records due since @start that were dealt with
+ * @next: number of the next record
+ * @batch: records that are not in the ring yet
+ * @count: of them
+ * @put_at: jiffies of the last packet
+ */
+struct vht_heartbeat_cpu {
+	struct hrtimer timer;
+	bool online;
+	ktime_t start;
+	u64 made;
+	u64 next;
+	struct vht_heartbeat *batch;
+	unsigned int count;
+	unsigned long put_at;
+};
+
+/**
+ * struct vht_producer - a stream and the place it comes from
+ *
+ * @lock: serializes all that follows. Taken with trylock in softirq, so that no
+ *        CPU ever waits for another there, and with bottom halves off elsewhere
+ * @ring: the stream
+ * @vht: the device
+ * @source: where the data comes from, NULL for metadata
+ * @cpu: whose data it is
+ * @events: put into the ring so far
+ * @lost: events that never came to the ring
+ * @full: the ring had no room for the next packet
+ */
+struct vht_producer {
+	raw_spinlock_t lock;
+	struct vht_ring ring;
+	struct vht *vht;
+	struct vht_source *source;
+	unsigned int cpu;
+	u64 events;
+	u64 lost;
+	bool full;
+	union {
+		struct vht_ftrace_cpu ftrace;
+		struct vht_heartbeat_cpu heartbeat;
+	};
+};
+
+/**
+ * struct vht_source_ops - what a source can do
+ *
+ * @start: get ready for the data of a CPU that is, or comes, online. Process
+ *         context, on that CPU; called again when it comes back
+ * @stop: the CPU goes offline. Process context, on that CPU
+ * @drain: take data, at most so many packets; the producer's lock is held.
+ *         Returns the number of packets
+ * @last: put the last packet, which holds nothing; the producer's lock is held
+ * @close: give back what belongs to a CPU. Process context
+ */
+struct vht_source_ops {
+	int (*start)(struct vht_producer *producer);
+	void (*stop)(struct vht_producer *producer);
+	unsigned int (*drain)(struct vht_producer *producer, unsigned int packets,
+			      enum vht_drain how);
+	void (*last)(struct vht_producer *producer);
+	void (*close)(struct vht_producer *producer);
+};
+
+/**
+ * struct vht_source - where data comes from
+ *
+ * @name: of the streams
+ * @type: VHT_SOURCE_*
+ * @clock: VHT_CLOCK_*
+ * @ops: what it can do
+ * @producers: one for each possible CPU, by CPU number
+ * @buffer: ftrace: the ring buffer
+ * @array: ftrace: the instance, NULL for the top-level one
+ * @file: ftrace: an event of the instance; as long as we have it, the instance stays
+ */
+struct vht_source {
+	const char *name;
+	u16 type;
+	u32 clock;
+	const struct vht_source_ops *ops;
+	struct vht_producer *producers;
+	struct trace_buffer *buffer;
+	struct trace_array *array;
+	struct trace_event_file *file;
+};
+
+/* A CPU's drain timer: vht_drain.c. */
+struct vht_cpu {
+	struct vht *vht;
+	unsigned int cpu;
+	bool online;
+	struct timer_list timer;
+	unsigned long drained;		/* jiffies of the last run */
+};
+
+/* The sender of metadata: vht_metadata.c. */
+struct vht_metadata {
+	struct vht_producer producer;
+	struct task_struct *task;
+	wait_queue_head_t wait;
+	unsigned long requests;		/* bits: what the thread is to do */
+	bool waiting;			/* for room in the ring */
+	bool sending;			/* a set is under way */
+	unsigned long modules_at;	/* jiffies of the last module's coming */
+	u64 set;			/* number of the set */
+	u8 *buf;			/* records that are not in the ring yet */
+	size_t len;
+	u64 begin;			/* guest counter at the first of them */
+	char *events;			/* available_events, as of the set */
+	size_t events_len;
+	struct notifier_block module_notifier;
+	struct mutex module_lock;
+	struct list_head modules;	/* modules that came since */
+};
+
+/* The message queues: vht_control.c. */
+struct vht_control {
+	struct virtqueue *vqs[VIRTIO_HYPERTRACE_VQ_COUNT];
+	spinlock_t send_lock;		/* of the control queue */
+	struct workqueue_struct *workers;
+	struct work_struct work;	/* empties the event queue */
+	bool closed;			/* no message is acted upon any more */
+	void *buffers;			/* of the event queue */
+	struct vht_message *message;	/* being handled: our copy */
+	unsigned long ignored;		/* malformed messages [C1] */
+	struct list_head selected;	/* events that SELECT enabled */
+};
+
+/**
+ * struct vht - the device
+ *
+ * @vdev: the virtio device
+ * @base: the region
+ * @size: of it, bytes
+ * @guest_offset: where our part begins
+ * @epoch: of the VM
+ * @generation: of the driver
+ * @sources: where data comes from
+ * @source_count: number of @sources
+ * @cpus: drain timers, by CPU number
+ * @cpuhp: CPU hotplug state, or 0
+ * @ending: the guest goes down: everything is taken at once
+ * @next_scan: jiffies of the next look at CPUs that do not drain themselves
+ * @page_work: gets read pages of another size
+ * @reboot: tells that the guest goes down
+ * @metadata: the sender of metadata
+ * @control: the message queues
+ */
+struct vht {
+	struct virtio_device *vdev;
+	void *base;
+	u64 size;
+	u64 guest_offset;
+	u32 epoch;
+	u32 generation;
+	struct vht_source sources[VHT_MAX_SOURCES];
+	unsigned int source_count;
+	struct vht_cpu *cpus;
+	int cpuhp;
+	bool ending;
+	unsigned long next_scan;
+	struct work_struct page_work;
+	struct notifier_block reboot;
+	struct vht_metadata metadata;
+	struct vht_control control;
+};
+
+/* The guest counter, in ticks; 0 where the architecture has none that we know. */
+static inline u64 vht_counter(void)
+{
+#if defined(CONFIG_X86)
+	return rdtsc_ordered();
+#elif defined(CONFIG_ARM64)
+	isb();
+	return read_sysreg(cntvct_el0);
+#else
+	return 0;
+#endif
+}
+
+/* vht_region.c */
+int vht_region_map(struct vht *vht);
+void vht_region_unmap(struct vht *vht);
+int vht_region_layout(struct vht *vht);
+void vht_region_set_gone(struct vht *vht);
+
+/* vht_drain.c */
+int vht_drain_start(struct vht *vht);
+void vht_drain_stop(struct vht *vht);
+bool vht_drain_everything(struct vht *vht, enum vht_drain how);
+void vht_drain_close(struct vht *vht);
+void vht_publish(struct vht_producer *producer, u64 stuck);
+
+/* vht_ftrace.c */
+int vht_ftrace_open(struct vht_source *source, const char *instance);
+void vht_ftrace_close(struct vht_source *source);
+void vht_ftrace_fit_pages(struct vht *vht);
+
+/* vht_heartbeat.c */
+bool vht_heartbeat_is_on(void);
+void vht_heartbeat_open(struct vht_source *source);
+u64 vht_heartbeat_ring_size(void);
+
+/* vht_files.c */
+int vht_files_init(void);
+void vht_files_fini(void);
+typedef int (*vht_file_sink)(void *context, const char *text, size_t len);
+int vht_tracefs_read(const char *path, vht_file_sink sink, void *context);
+int vht_proc_read(const char *path, vht_file_sink sink, void *context);
+char *vht_tracefs_read_all(const char *path, size_t *len);
+char *vht_proc_read_all(const char *path, size_t *len);
+char *vht_tracefs_list(const char *path);
+int vht_kernel_notes_read(void *buf, size_t size);
+char *vht_next_line(char **text);
+
+/* A list of lines, and a place in it. */
+struct vht_list {
+	const char *text;
+	size_t len;
+	size_t position;
+};
+
+size_t vht_list_next(struct vht_list *list);
+bool vht_list_has(struct vht_list *list, const char *wanted);
+
+/* vht_metadata.c */
+int vht_metadata_start(struct vht *vht);
+void vht_metadata_stop(struct vht *vht);
+void vht_metadata_close(struct vht *vht);
+void vht_metadata_new_set(struct vht *vht);
+void vht_metadata_send_tasks(struct vht *vht);
+void vht_metadata_poll(struct vht *vht);
+
+/* vht_control.c */
+int vht_control_start(struct vht *vht);
+void vht_control_close(struct vht *vht);
+void vht_control_say_gone(struct vht *vht);
+void vht_control_stop(struct vht *vht);
+
+#endif /* VHT_INTERNAL_H */
