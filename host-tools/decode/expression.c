@@ -288,8 +288,10 @@ bool name_table_next(const char **at, const char *end, struct name_table *out, s
 	while (*at < end) {
 		const char *call = memmem(*at, end - *at, "__print_", 8);
 
-		if (!call)
+		/* Each may read to the end: their number bounds the time. */
+		if (!call || !out->attempts)
 			break;
+		out->attempts--;
 		*at = call + 8;
 		if (take(at, end, "flags"))
 			out->is_flags = true;
@@ -302,6 +304,7 @@ bool name_table_next(const char **at, const char *end, struct name_table *out, s
 		g_array_set_size(out->values, 0);
 		g_ptr_array_set_size(out->labels, 0);
 		out->field_size = 0;
+		out->zero = NULL;
 		if (take(at, end, "(") && parse_field(at, end, 0, out)) {
 			if (out->is_flags) {
 				char *delimiter = take(at, end, ",") ? take_string(at, end) : NULL;
@@ -312,8 +315,11 @@ bool name_table_next(const char **at, const char *end, struct name_table *out, s
 				}
 				g_free(delimiter);
 			}
-			if (parse_entries(at, end, out, max) && out->labels->len)
+			if (parse_entries(at, end, out, max) && out->labels->len) {
+				if (out->is_flags && take(at, end, ":"))
+					out->zero = take_string(at, end);
 				return true;
+			}
 		}
 		*at = call;
 	}

@@ -32,6 +32,9 @@ bool constant_parse(const char **at, const char *end, uint64_t *value);
  * @mask: what the field's value is masked with
  * @values: uint64_t of each name
  * @labels: char *, likewise
+ * @zero: name of no flag at all, as in "x ? __print_flags(x, ...) : "none"",
+ *	or NULL; to be freed
+ * @attempts: calls still to be looked at; set it once before the first search
  */
 struct name_table {
 	const char *field;
@@ -40,6 +43,8 @@ struct name_table {
 	uint64_t mask;
 	GArray *values;
 	GPtrArray *labels;
+	char *zero;
+	unsigned int attempts;
 };
 
 /**

@@ -105,9 +105,6 @@ struct event_field {
  */
 enum event_role {
 	EVENT_PLAIN,
-	EVENT_SCHED_SWITCH,
-	EVENT_TASK_RENAME,
-	EVENT_PRINT,
 	EVENT_BPRINT,
 	EVENT_BPUTS,
 	EVENT_STACK,
@@ -126,6 +123,8 @@ enum event_role {
  * @pid_offset: of the common field common_pid, -1 for none
  * @flags_offset: of common_flags, -1 for none
  * @preempt_offset: of common_preempt_count, -1 for none
+ * @name_count: of @names
+ * @names: indexes of pairs of fields: a task's pid and its name
  * @user: for who uses the decoder; NULL at first
  */
 struct event_class {
@@ -140,6 +139,11 @@ struct event_class {
 	int32_t pid_offset;
 	int32_t flags_offset;
 	int32_t preempt_offset;
+	uint32_t name_count;
+	struct {
+		uint8_t pid;
+		uint8_t comm;
+	} names[2];
 	void *user;
 };
 

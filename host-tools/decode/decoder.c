@@ -1,0 +1,853 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Streams, merged. Each stream always holds its next item, a heap knows which
+ * stream's is the earliest; taking an item is handing that one out and, when the
+ * next is asked for, moving its stream on.
+ *
+ * Losses. A packet's header counts the events in the stream up to its end and
+ * the events lost before them, since the driver began. What is missing between
+ * the events given out and these counts is a loss, so that given out + lost is
+ * what the guest wrote, however it was lost: in ftrace's own buffer, overwritten
+ * in the region, or not understood here.
+ */
+#include "decoder.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "guest.h"
+#include "page.h"
+#include "tasks.h"
+
+/* Source clocks that count nanoseconds. */
+static const char *const ns_clocks[] = {
+	"local", "global", "perf", "mono", "mono_raw", "boot", "tai",
+};
+
+/* Closer together than this, pairs of a packet are noise: 10 ms, or less for ticks. */
+#define PAIR_SPACING	10000000
+/* Clock records are one a second; what is closer belongs to a state change. */
+#define RECORD_SPACING	0
+
+/* How a stream's content is taken apart. */
+enum stream_type {
+	STREAM_FTRACE,
+	STREAM_HEARTBEAT,
+	STREAM_VMM,
+};
+
+struct stream {
+	struct decoder_stream pub;
+	enum stream_type type;
+	struct recording_cursor cursor;
+	struct page_cursor page;
+	struct record_cursor records;
+	bool has_packet;		/* @page or @records is inside one */
+	const struct clock_map *map;	/* NULL: times are shown as they are */
+	uint32_t hint;
+	struct class_table *classes;
+
+	uint64_t counted;		/* events that the last header accounts for */
+	uint64_t discarded;		/* lost, as the last header says */
+	uint64_t accounted;		/* events given out or reported lost of @counted */
+	uint64_t pending_lost;		/* to be reported before the next event */
+	bool pending_unknown;		/* ... an unknown number of them */
+	bool has_time;
+	uint64_t last_time;
+	uint64_t state_time;		/* host time of the last state packet */
+
+	struct decoder_item item;	/* the next one to hand out */
+	bool has_held;			/* @item is a loss, @held comes after it */
+	struct decoder_item held;
+	bool is_done;
+};
+
+/* The clock of one source in one epoch of a VM. */
+struct source_clock {
+	uint32_t vm_index;
+	uint32_t epoch;
+	char *name;
+	struct clock_map *pairs;	/* source clock -> counter */
+	struct clock_map *map;		/* source clock -> host; NULL if unknown */
+};
+
+struct decoder {
+	struct decoder_options options;
+	char *vm_glob;
+	struct recording *owned;
+	const struct recording *recording;
+	GPtrArray *guests;
+	GPtrArray *streams;		/* struct stream * */
+	GPtrArray *clocks;		/* struct source_clock * */
+	GPtrArray *maps;		/* struct clock_map *, counter -> host */
+	GPtrArray *warnings;
+	struct class_table *vm_classes;
+	struct event_class *vmm_class[VHT_VMM_ENDED + 1];
+	struct event_class *heartbeat_class;
+	uint32_t vm_count;
+	struct stream **heap;
+	uint32_t heap_size;
+	struct stream *taken;		/* its item was handed out last */
+};
+
+static void G_GNUC_PRINTF(2, 3) warn(struct decoder *decoder, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_ptr_array_add(decoder->warnings, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+static uint64_t stream_time(const struct stream *stream, uint64_t raw, uint32_t *hint)
+{
+	return stream->map ? clock_map_apply(stream->map, raw, hint) : raw;
+}
+
+/* A packet's counts: what it says was lost before it, given the events in it. */
+static void stream_account(struct stream *stream, const struct recording_packet *packet,
+			   uint64_t events_inside)
+{
+	uint64_t counted = packet->header.events;
+	uint64_t discarded = packet->header.events_discarded;
+	uint64_t before = counted - events_inside;
+
+	if (counted >= events_inside && before > stream->accounted) {
+		stream->pending_lost += before - stream->accounted;
+		stream->accounted = before;
+	} else if (packet->missing && !counted) {
+		stream->pending_unknown = true;
+	}
+	stream->counted = counted;
+	if (discarded > stream->discarded) {
+		stream->pending_lost += discarded - stream->discarded;
+		stream->discarded = discarded;
+	} else if (packet->header.flags & VHT_PACKET_LOST_BEFORE) {
+		stream->pending_unknown = true;
+	}
+}
+
+static uint64_t count_page_events(struct page_cursor page)
+{
+	struct page_event event;
+	uint64_t count = 0;
+
+	while (page_cursor_next(&page, &event))
+		count++;
+	return count;
+}
+
+static void stream_open_page(struct stream *stream, const struct recording_packet *packet)
+{
+	uint64_t inside;
+
+	page_cursor_init(&stream->page, packet->content, packet->header.content_size,
+			 stream->pub.guest->long_size);
+	/*
+	 * Without a gap what is inside follows from the header before; with
+	 * one the events have to be counted first.
+	 */
+	if (packet->missing || packet->is_first || stream->accounted != stream->counted)
+		inside = count_page_events(stream->page);
+	else
+		inside = packet->header.events - stream->counted;
+	stream_account(stream, packet, inside);
+	stream->has_packet = true;
+}
+
+/* A state packet tells of losses that no packet followed. */
+static void stream_take_state(struct stream *stream, const struct recording_packet *packet)
+{
+	struct stream_entry entry;
+
+	if (!recording_packet_state(packet, &entry))
+		return;
+	stream->state_time = packet->header.timestamp_begin;
+	if (stream->type != STREAM_VMM && entry.events_lost > stream->discarded) {
+		stream->pending_lost += entry.events_lost - stream->discarded;
+		stream->discarded = entry.events_lost;
+	}
+}
+
+/* Open the next packet that has events of the stream's kind. */
+static bool stream_open_packet(struct stream *stream)
+{
+	struct recording_packet packet;
+
+	while (recording_cursor_next(&stream->cursor, &packet)) {
+		stream->pub.packets++;
+		switch (packet.header.type) {
+		case VHT_PACKET_STATE:
+			stream_take_state(stream, &packet);
+			continue;
+		case VHT_PACKET_FTRACE:
+			if (stream->type != STREAM_FTRACE)
+				continue;
+			stream_open_page(stream, &packet);
+			return true;
+		case VHT_PACKET_HEARTBEAT:
+			if (stream->type != STREAM_HEARTBEAT)
+				continue;
+			stream_account(stream, &packet,
+				       packet.header.content_size / sizeof(struct vht_heartbeat));
+			break;
+		case VHT_PACKET_VMM:
+			if (stream->type != STREAM_VMM)
+				continue;
+			break;
+		default:
+			continue;
+		}
+		record_cursor_init(&stream->records, packet.content, packet.header.content_size);
+		stream->has_packet = true;
+		return true;
+	}
+	return false;
+}
+
+static bool take_ftrace(struct stream *stream, struct decoder_item *item)
+{
+	struct event_class *class;
+	struct page_event event;
+
+	if (!page_cursor_next(&stream->page, &event)) {
+		if (stream->page.damaged)
+			stream->pub.damaged++;
+		return false;
+	}
+	item->raw_time = event.time;
+	item->data = event.data;
+	item->size = event.size;
+	class = class_table_get(stream->classes, event.size >= 2 ? get_u16(event.data) : 0);
+	item->class = class;
+	item->pid = -1;
+	if (G_LIKELY(class->pid_offset >= 0 && (uint32_t)class->pid_offset + 4 <= event.size))
+		item->pid = (int32_t)get_u32(event.data + class->pid_offset);
+	item->flags = 0;
+	if (class->flags_offset >= 0 && (uint32_t)class->flags_offset < event.size)
+		item->flags = event.data[class->flags_offset];
+	item->preempt_count = 0;
+	if (class->preempt_offset >= 0 && (uint32_t)class->preempt_offset < event.size)
+		item->preempt_count = event.data[class->preempt_offset];
+	stream->accounted++;
+	return true;
+}
+
+static bool take_heartbeat(const struct decoder *decoder, struct stream *stream,
+			   struct decoder_item *item)
+{
+	const uint8_t *at = stream->records.next;
+	struct heartbeat heartbeat;
+
+	if (!record_next_heartbeat(&stream->records, &heartbeat)) {
+		if (stream->records.left)
+			stream->pub.damaged++;
+		return false;
+	}
+	item->raw_time = heartbeat.counter;
+	item->data = at;
+	item->size = sizeof(struct vht_heartbeat);
+	item->class = decoder->heartbeat_class;
+	stream->accounted++;
+	return true;
+}
+
+static bool take_vmm(const struct decoder *decoder, struct stream *stream,
+		     struct decoder_item *item)
+{
+	const uint8_t *at = stream->records.next;
+	struct vmm_event event;
+
+	if (!record_next_vmm(&stream->records, &event)) {
+		if (stream->records.left)
+			stream->pub.damaged++;
+		return false;
+	}
+	item->raw_time = event.mono_ns;
+	item->data = at;
+	item->size = sizeof(struct vht_vmm_event);
+	item->class = decoder->vmm_class[event.type <= VHT_VMM_ENDED ? event.type : 0];
+	return true;
+}
+
+static bool stream_take_event(const struct decoder *decoder, struct stream *stream,
+			      struct decoder_item *item)
+{
+	for (;;) {
+		bool taken = false;
+
+		if (stream->has_packet) {
+			switch (stream->type) {
+			case STREAM_FTRACE:
+				taken = take_ftrace(stream, item);
+				break;
+			case STREAM_HEARTBEAT:
+				taken = take_heartbeat(decoder, stream, item);
+				break;
+			case STREAM_VMM:
+				taken = take_vmm(decoder, stream, item);
+				break;
+			}
+		}
+		if (taken)
+			return true;
+		stream->has_packet = false;
+		if (!stream_open_packet(stream))
+			return false;
+	}
+}
+
+/* What is left unreported when a stream ends: its last packet was damaged. */
+static void stream_end(struct stream *stream)
+{
+	if (stream->counted > stream->accounted)
+		stream->pending_lost += stream->counted - stream->accounted;
+	stream->accounted = stream->counted;
+}
+
+/* Put a loss before @item, or in its place if the stream has come to its end. */
+static void stream_report_loss(struct stream *stream, bool at_end)
+{
+	struct decoder_item *item = &stream->item;
+
+	if (!at_end) {
+		stream->held = *item;
+		stream->has_held = true;
+	}
+	item->kind = DECODER_LOST;
+	item->lost = stream->pending_lost;
+	item->end_time = at_end ? stream->last_time : item->time;
+	item->time = stream->has_time ? stream->last_time : item->end_time;
+	if (at_end && !stream->has_time && stream->pub.has_host_time)
+		item->time = item->end_time = stream->state_time;
+	item->class = NULL;
+	item->data = NULL;
+	item->size = 0;
+	stream->pub.lost += stream->pending_lost;
+	stream->pending_lost = 0;
+	stream->pending_unknown = false;
+}
+
+/* Set @item to the stream's next one. Return: false at its end. */
+static bool stream_advance(const struct decoder *decoder, struct stream *stream)
+{
+	struct decoder_item *item = &stream->item;
+	uint64_t time;
+
+	if (stream->has_held) {
+		stream->has_held = false;
+		*item = stream->held;
+	} else {
+		item->kind = DECODER_EVENT;
+		if (stream->is_done || !stream_take_event(decoder, stream, item)) {
+			if (!stream->is_done)
+				stream_end(stream);
+			stream->is_done = true;
+			if (!stream->pending_lost && !stream->pending_unknown)
+				return false;
+			stream_report_loss(stream, true);
+			return true;
+		}
+		time = stream_time(stream, item->raw_time, &stream->hint);
+		if (G_UNLIKELY(stream->has_time && time < stream->last_time)) {
+			stream->pub.time_steps_back++;
+			time = stream->last_time;
+		}
+		item->time = item->end_time = time;
+		if (G_UNLIKELY(stream->pending_lost || stream->pending_unknown)) {
+			stream_report_loss(stream, false);
+			return true;
+		}
+	}
+	stream->last_time = item->time;
+	stream->has_time = true;
+	stream->pub.events++;
+	return true;
+}
+
+static bool is_before(const struct stream *a, const struct stream *b)
+{
+	if (a->item.time != b->item.time)
+		return a->item.time < b->item.time;
+	return a->pub.index < b->pub.index;
+}
+
+static void heap_sink(struct decoder *decoder, uint32_t at)
+{
+	struct stream **heap = decoder->heap;
+	struct stream *stream = heap[at];
+
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child >= decoder->heap_size)
+			break;
+		if (child + 1 < decoder->heap_size && is_before(heap[child + 1], heap[child]))
+			child++;
+		if (!is_before(heap[child], stream))
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = stream;
+}
+
+/* Names that an event gives to tasks. */
+static void learn_tasks(const struct decoder_item *item)
+{
+	const struct event_class *class = item->class;
+	struct tasks *tasks = item->stream->guest->tasks;
+	uint32_t length;
+
+	for (uint32_t i = 0; i < class->name_count; i++) {
+		const struct event_field *comm = &class->fields[class->names[i].comm];
+		const struct event_field *pid = &class->fields[class->names[i].pid];
+		int32_t number = (int32_t)field_number(pid, item->data, item->size);
+		const char *name = field_text(comm, item->data, item->size, &length);
+
+		if (number > 0 && length)
+			tasks_set(tasks, number, name, length);
+	}
+}
+
+bool decoder_next(struct decoder *decoder, struct decoder_item *out)
+{
+	struct stream *stream = decoder->taken;
+
+	if (stream) {
+		decoder->taken = NULL;
+		if (!stream_advance(decoder, stream))
+			decoder->heap[0] = decoder->heap[--decoder->heap_size];
+		if (decoder->heap_size)
+			heap_sink(decoder, 0);
+	}
+	if (!decoder->heap_size)
+		return false;
+	stream = decoder->heap[0];
+	decoder->taken = stream;
+	*out = stream->item;
+	if (out->kind == DECODER_EVENT && out->class->name_count)
+		learn_tasks(out);
+	return true;
+}
+
+static void source_clock_free(void *data)
+{
+	struct source_clock *clock = data;
+
+	g_free(clock->name);
+	clock_map_free(clock->pairs);
+	clock_map_free(clock->map);
+	g_free(clock);
+}
+
+/* The name that trace_clock gives to a source's clock; NULL if nothing says. */
+static char *source_clock_name(const struct recording_generation *generation, const char *name)
+{
+	char *key = g_strdup_printf("source.%s.clock", name);
+	char *value = recording_generation_env(generation, key);
+
+	g_free(key);
+	return value;
+}
+
+static struct source_clock *find_clock(struct decoder *decoder, uint32_t vm_index,
+				       uint32_t epoch, const char *name)
+{
+	for (guint i = 0; i < decoder->clocks->len; i++) {
+		struct source_clock *clock = g_ptr_array_index(decoder->clocks, i);
+
+		if (clock->vm_index == vm_index && clock->epoch == epoch &&
+		    !strcmp(clock->name, name))
+			return clock;
+	}
+	return NULL;
+}
+
+static struct source_clock *make_clock(struct decoder *decoder,
+				       const struct recording_generation *generation,
+				       uint32_t vm_index, const char *name, uint64_t hz)
+{
+	struct source_clock *clock = find_clock(decoder, vm_index, generation->epoch, name);
+	bool is_counter;
+	char *kind;
+	double slope = 0;
+
+	if (clock)
+		return clock;
+	kind = source_clock_name(generation, name);
+	for (size_t i = 0; kind && i < G_N_ELEMENTS(ns_clocks); i++)
+		if (!strcmp(kind, ns_clocks[i]))
+			slope = hz / 1e9;
+	is_counter = kind && !strcmp(kind, "x86-tsc");
+	if (is_counter)
+		slope = 1;
+	g_free(kind);
+	clock = g_new0(struct source_clock, 1);
+	clock->vm_index = vm_index;
+	clock->epoch = generation->epoch;
+	clock->name = g_strdup(name);
+	clock->pairs = clock_map_new(slope, PAIR_SPACING);
+	/* The clock is the counter: no measurement needed. */
+	if (is_counter)
+		clock_map_add(clock->pairs, 0, 0, 0, false);
+	g_ptr_array_add(decoder->clocks, clock);
+	return clock;
+}
+
+/* The pairs (clock, counter) of a stream's packets. */
+static void collect_pairs(struct source_clock *clock, const struct recording_stream *file)
+{
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+
+	recording_cursor_init(&cursor, file);
+	while (recording_cursor_next(&cursor, &packet))
+		if (packet.header.type == VHT_PACKET_FTRACE &&
+		    (packet.header.clock || packet.header.counter))
+			clock_map_add(clock->pairs, packet.header.clock, packet.header.counter,
+				      packet.header.counter_width, false);
+}
+
+/* The clock records of one epoch of a VM, as a map from counter to host time. */
+static struct clock_map *records_map(const struct recording_vm *vm, uint32_t epoch)
+{
+	struct clock_map *map;
+	struct recording_records it;
+	struct clock_record record;
+
+	map = clock_map_new(vm->counter_hz ? 1e9 / vm->counter_hz : 0, RECORD_SPACING);
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_clock_record(&it, &record))
+		if (record.epoch == epoch)
+			clock_map_add(map, record.counter, record.mono_ns, record.error_ns,
+				      record.reason == VHT_CLOCK_REASON_RESUME ||
+				      record.reason == VHT_CLOCK_REASON_MIGRATION);
+	return map;
+}
+
+static struct stream *add_stream(struct decoder *decoder, const struct recording_vm *vm,
+				 const struct recording_stream *file, enum stream_type type)
+{
+	struct stream *stream = g_new0(struct stream, 1);
+
+	stream->type = type;
+	stream->pub.vm = vm;
+	stream->pub.vm_index = decoder->vm_count;
+	stream->pub.index = decoder->streams->len;
+	stream->pub.source = file->source;
+	stream->pub.name = file->first_state.name;
+	stream->pub.cpu = file->cpu;
+	stream->item.pid = -1;
+	stream->item.stream = &stream->pub;
+	recording_cursor_init(&stream->cursor, file);
+	g_ptr_array_add(decoder->streams, stream);
+	return stream;
+}
+
+/* The map of one epoch, made when first asked for. */
+struct epoch_map {
+	uint32_t epoch;
+	struct clock_map *map;
+	bool is_made;
+};
+
+static struct clock_map *epoch_map_get(struct decoder *decoder, struct epoch_map *cache,
+				       const struct recording_vm *vm, uint32_t epoch)
+{
+	uint32_t dropped;
+
+	if (cache->is_made && cache->epoch == epoch)
+		return cache->map;
+	cache->map = records_map(vm, epoch);
+	cache->epoch = epoch;
+	cache->is_made = true;
+	g_ptr_array_add(decoder->maps, cache->map);
+	dropped = clock_map_finish(cache->map);
+	if (dropped)
+		warn(decoder, "%s: %u clock record%s of epoch %u contradict%s the others, not used",
+		     vm->name, dropped, dropped == 1 ? "" : "s", epoch, dropped == 1 ? "s" : "");
+	return cache->map;
+}
+
+static void set_stream_clock(struct decoder *decoder, struct stream *stream,
+			     const struct recording_stream *file, struct clock_map *counter)
+{
+	struct source_clock *clock;
+
+	if (decoder->options.is_raw)
+		return;
+	if (file->clock == VHT_CLOCK_HOST_MONOTONIC) {
+		stream->pub.has_host_time = true;
+		return;
+	}
+	if (file->clock == VHT_CLOCK_COUNTER || stream->type == STREAM_HEARTBEAT) {
+		stream->map = clock_map_is_empty(counter) ? NULL : counter;
+	} else {
+		clock = find_clock(decoder, stream->pub.vm_index, stream->pub.epoch,
+				   stream->pub.name);
+		stream->map = clock ? clock->map : NULL;
+	}
+	stream->pub.has_host_time = stream->map;
+}
+
+static enum stream_type file_type(const struct recording_stream *file)
+{
+	return file->source == VHT_SOURCE_HEARTBEAT ? STREAM_HEARTBEAT : STREAM_FTRACE;
+}
+
+static void add_generation(struct decoder *decoder, const struct recording_vm *vm,
+			   const struct recording_generation *generation,
+			   struct clock_map *counter)
+{
+	struct decoder_guest *guest = guest_new(generation, decoder->options.naming);
+
+	g_ptr_array_add(decoder->guests, guest);
+	for (guint i = 0; i < generation->streams->len; i++) {
+		const struct recording_stream *file = g_ptr_array_index(generation->streams, i);
+		struct stream *stream;
+
+		if (file->source != VHT_SOURCE_FTRACE && file->source != VHT_SOURCE_HEARTBEAT)
+			continue;
+		stream = add_stream(decoder, vm, file, file_type(file));
+		stream->pub.epoch = generation->epoch;
+		stream->pub.generation = generation->generation;
+		stream->pub.guest = guest;
+		stream->classes = guest->classes;
+		set_stream_clock(decoder, stream, file, counter);
+		if (!stream->pub.has_host_time && !decoder->options.is_raw)
+			warn(decoder, "%s: no host times for %s of epoch %u: they are the source's own",
+			     vm->name, file->file_name, generation->epoch);
+	}
+}
+
+/* All pairs of an epoch are needed before the first stream of it is set up. */
+static void collect_clocks(struct decoder *decoder, const struct recording_vm *vm)
+{
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *generation =
+			g_ptr_array_index(vm->generations, i);
+
+		for (guint j = 0; j < generation->streams->len; j++) {
+			const struct recording_stream *file =
+				g_ptr_array_index(generation->streams, j);
+
+			if (file->source == VHT_SOURCE_FTRACE)
+				collect_pairs(make_clock(decoder, generation, decoder->vm_count,
+							 file->first_state.name, vm->counter_hz),
+					      file);
+		}
+	}
+}
+
+static void finish_clocks(struct decoder *decoder, const struct recording_vm *vm,
+			  struct epoch_map *cache)
+{
+	for (guint i = 0; i < decoder->clocks->len; i++) {
+		struct source_clock *clock = g_ptr_array_index(decoder->clocks, i);
+		struct clock_map *counter;
+		uint32_t dropped;
+
+		if (clock->vm_index != decoder->vm_count)
+			continue;
+		dropped = clock_map_finish(clock->pairs);
+		if (dropped)
+			warn(decoder, "%s: %u clock pair%s of %s in epoch %u contradict%s the others, not used",
+			     vm->name, dropped, dropped == 1 ? "" : "s", clock->name, clock->epoch,
+			     dropped == 1 ? "s" : "");
+		counter = epoch_map_get(decoder, cache, vm, clock->epoch);
+		if (!clock_map_is_empty(clock->pairs) && !clock_map_is_empty(counter))
+			clock->map = clock_map_compose(clock->pairs, counter);
+	}
+}
+
+static void add_vm(struct decoder *decoder, const struct recording_vm *vm)
+{
+	struct epoch_map cache = { 0 };
+
+	if (!decoder->options.is_raw) {
+		collect_clocks(decoder, vm);
+		finish_clocks(decoder, vm, &cache);
+	}
+	if (vm->vmm_stream) {
+		struct stream *stream = add_stream(decoder, vm, vm->vmm_stream, STREAM_VMM);
+
+		stream->pub.cpu = VHT_CPU_NONE;
+		stream->pub.source = VHT_SOURCE_VMM;
+		stream->pub.has_host_time = true;
+	}
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *generation =
+			g_ptr_array_index(vm->generations, i);
+
+		add_generation(decoder, vm, generation,
+			       decoder->options.is_raw ? NULL :
+			       epoch_map_get(decoder, &cache, vm, generation->epoch));
+	}
+	decoder->vm_count++;
+}
+
+/* Classes of the events that no guest made. */
+static void add_vm_classes(struct decoder *decoder)
+{
+	static const struct {
+		const char *name;
+		const char *arg;	/* what the argument is; NULL: nothing */
+		bool has_text;
+	} kinds[VHT_VMM_ENDED + 1] = {
+		[0] = { "vmm_unknown", "arg", true },
+		[VHT_VMM_CREATED] = { "vmm_created", "pid", false },
+		[VHT_VMM_RUNNING] = { "vmm_running", NULL, true },
+		[VHT_VMM_STOPPED] = { "vmm_stopped", NULL, true },
+		[VHT_VMM_RESET] = { "vmm_reset", NULL, true },
+		[VHT_VMM_SHUTDOWN] = { "vmm_shutdown", NULL, true },
+		[VHT_VMM_DRIVER_UP] = { "vmm_driver_up", "generation", true },
+		[VHT_VMM_DRIVER_GONE] = { "vmm_driver_gone", "generation", true },
+		[VHT_VMM_READER_ATTACHED] = { "vmm_reader_attached", "pid", false },
+		[VHT_VMM_READER_DETACHED] = { "vmm_reader_detached", "pid", false },
+		[VHT_VMM_ENDED] = { "vmm_ended", NULL, false },
+	};
+	static const struct event_field heartbeat[] = {
+		{ .name = "number", .raw_name = "number", .kind = FIELD_NUMBER, .element_size = 8,
+		  .offset = offsetof(struct vht_heartbeat, number), .size = 8 },
+		{ .name = "counter", .raw_name = "counter", .kind = FIELD_NUMBER, .element_size = 8,
+		  .offset = offsetof(struct vht_heartbeat, counter), .size = 8 },
+	};
+
+	decoder->vm_classes = class_table_new(NAMING_FTRACE);
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		struct event_field fields[3];
+		uint32_t count = 0;
+
+		fields[count++] = (struct event_field){
+			.name = "epoch", .raw_name = "epoch", .kind = FIELD_NUMBER,
+			.element_size = 4, .offset = offsetof(struct vht_vmm_event, epoch), .size = 4,
+		};
+		if (kinds[i].arg)
+			fields[count++] = (struct event_field){
+				.name = kinds[i].arg, .raw_name = kinds[i].arg, .kind = FIELD_NUMBER,
+				.element_size = 8, .offset = offsetof(struct vht_vmm_event, arg),
+				.size = 8,
+			};
+		if (kinds[i].has_text)
+			fields[count++] = (struct event_field){
+				.name = "text", .raw_name = "text", .kind = FIELD_STRING,
+				.element_size = 1, .offset = offsetof(struct vht_vmm_event, text),
+				.size = sizeof(((struct vht_vmm_event *)0)->text),
+			};
+		decoder->vmm_class[i] = class_table_add(decoder->vm_classes, "hypertrace",
+							kinds[i].name, fields, count);
+	}
+	decoder->heartbeat_class = class_table_add(decoder->vm_classes, "hypertrace", "heartbeat",
+						   heartbeat, G_N_ELEMENTS(heartbeat));
+}
+
+static void fill_heap(struct decoder *decoder)
+{
+	decoder->heap = g_new(struct stream *, MAX(decoder->streams->len, 1));
+	for (guint i = 0; i < decoder->streams->len; i++) {
+		struct stream *stream = g_ptr_array_index(decoder->streams, i);
+
+		if (stream_advance(decoder, stream))
+			decoder->heap[decoder->heap_size++] = stream;
+	}
+	for (uint32_t i = decoder->heap_size / 2; i-- > 0;)
+		heap_sink(decoder, i);
+}
+
+struct decoder *decoder_new(const struct recording *recording,
+			    const struct decoder_options *options)
+{
+	struct decoder *decoder = g_new0(struct decoder, 1);
+
+	if (options)
+		decoder->options = *options;
+	decoder->vm_glob = g_strdup(decoder->options.vm);
+	decoder->recording = recording;
+	decoder->guests = g_ptr_array_new_with_free_func((GDestroyNotify)guest_free);
+	decoder->streams = g_ptr_array_new_with_free_func(g_free);
+	decoder->clocks = g_ptr_array_new_with_free_func(source_clock_free);
+	decoder->maps = g_ptr_array_new_with_free_func((GDestroyNotify)clock_map_free);
+	decoder->warnings = g_ptr_array_new_with_free_func(g_free);
+	add_vm_classes(decoder);
+	for (guint i = 0; i < recording->vms->len; i++) {
+		const struct recording_vm *vm = g_ptr_array_index(recording->vms, i);
+
+		if (!decoder->vm_glob || g_pattern_match_simple(decoder->vm_glob, vm->name))
+			add_vm(decoder, vm);
+	}
+	fill_heap(decoder);
+	return decoder;
+}
+
+struct decoder *decoder_open(const char *path, const struct decoder_options *options,
+			     GError **error)
+{
+	struct recording *recording = recording_open(path, error);
+	struct decoder *decoder;
+
+	if (!recording)
+		return NULL;
+	decoder = decoder_new(recording, options);
+	decoder->owned = recording;
+	return decoder;
+}
+
+void decoder_free(struct decoder *decoder)
+{
+	if (!decoder)
+		return;
+	g_free(decoder->heap);
+	g_ptr_array_unref(decoder->streams);
+	g_ptr_array_unref(decoder->clocks);
+	g_ptr_array_unref(decoder->maps);
+	g_ptr_array_unref(decoder->guests);
+	g_ptr_array_unref(decoder->warnings);
+	class_table_free(decoder->vm_classes);
+	g_free(decoder->vm_glob);
+	recording_free(decoder->owned);
+	g_free(decoder);
+}
+
+const struct recording *decoder_recording(const struct decoder *decoder)
+{
+	return decoder->recording;
+}
+
+uint32_t decoder_stream_count(const struct decoder *decoder)
+{
+	return decoder->streams->len;
+}
+
+struct decoder_stream *decoder_stream_at(const struct decoder *decoder, uint32_t index)
+{
+	struct stream *stream = g_ptr_array_index(decoder->streams, index);
+
+	return &stream->pub;
+}
+
+uint32_t decoder_vm_count(const struct decoder *decoder)
+{
+	return decoder->vm_count;
+}
+
+const struct class_table *decoder_vm_classes(const struct decoder *decoder)
+{
+	return decoder->vm_classes;
+}
+
+const GPtrArray *decoder_warnings(const struct decoder *decoder)
+{
+	return decoder->warnings;
+}
+
+const char *decoder_task_name(const struct decoder_item *item, char *buffer, size_t size)
+{
+	if (item->pid < 0 || !item->stream->guest)
+		return NULL;
+	if (item->pid)
+		return tasks_get(item->stream->guest->tasks, item->pid);
+	g_snprintf(buffer, size, "swapper/%u", item->stream->cpu);
+	return buffer;
+}

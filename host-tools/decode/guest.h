@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the metadata stream of a driver's life says about its kernel.
+ */
+#ifndef HYPERTRACE_DECODE_GUEST_H
+#define HYPERTRACE_DECODE_GUEST_H
+
+#include "decoder.h"
+
+/**
+ * guest_new - read a generation's metadata
+ * @generation: the driver's life; must stay as long as the result
+ * @naming: of events and fields
+ * Return: the guest, to be freed with guest_free().
+ */
+struct decoder_guest *guest_new(const struct recording_generation *generation,
+				enum naming naming);
+
+/** guest_free - free what guest_new() made; NULL is fine */
+void guest_free(struct decoder_guest *guest);
+
+/**
+ * printk_formats_find - the text that a format pointer points to
+ * @formats: of a guest
+ * @address: the pointer
+ * Return: the text, or NULL.
+ */
+const char *printk_formats_find(const struct printk_formats *formats, uint64_t address);
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A sorted table over the text itself: an entry is an address and a place in
+ * the mapped recording, so 200,000 symbols cost 16 bytes each.
+ */
+#include "symbols.h"
+
+#include <glib.h>
+#include <string.h>
+
+/* Farther from a symbol than this an address is in nothing we know. */
+#define MAX_DISTANCE	(1 << 24)
+#define MAX_SYMBOLS	(1 << 24)
+#define MAX_NAME	256
+
+struct symbol {
+	uint64_t address;
+	const char *name;
+	uint32_t length;
+	uint32_t order;
+};
+
+struct symbols {
+	GArray *array;
+};
+
+struct symbols *symbols_new(void)
+{
+	struct symbols *symbols = g_new0(struct symbols, 1);
+
+	symbols->array = g_array_new(FALSE, FALSE, sizeof(struct symbol));
+	return symbols;
+}
+
+void symbols_free(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	g_array_unref(symbols->array);
+	g_free(symbols);
+}
+
+/* "ffffffff81000000 T _stext" with perhaps "\t[module]" behind. */
+static void symbols_add_line(struct symbols *symbols, const char *line, const char *end)
+{
+	struct symbol symbol = { .order = symbols->array->len };
+	const char *p;
+
+	for (p = line; p < end && g_ascii_isxdigit(*p) && p - line < 16; p++)
+		symbol.address = symbol.address << 4 | g_ascii_xdigit_value(*p);
+	if (p == line || end - p < 4 || p[0] != ' ' || p[2] != ' ' || !symbol.address)
+		return;
+	symbol.name = p + 3;
+	for (p = symbol.name; p < end && *p > ' ' && *p < 127 && p - symbol.name < MAX_NAME; p++)
+		;
+	symbol.length = p - symbol.name;
+	if (symbol.length && symbols->array->len < MAX_SYMBOLS)
+		g_array_append_val(symbols->array, symbol);
+}
+
+void symbols_add(struct symbols *symbols, const char *text, size_t size)
+{
+	const char *end = text + size;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', end - text);
+
+		if (!newline)
+			break;
+		symbols_add_line(symbols, text, newline);
+		text = newline + 1;
+	}
+}
+
+static gint compare(gconstpointer a, gconstpointer b)
+{
+	const struct symbol *left = a, *right = b;
+
+	if (left->address != right->address)
+		return left->address < right->address ? -1 : 1;
+	/* Of several names for one address the first one is shown. */
+	return left->order < right->order ? 1 : -1;
+}
+
+void symbols_finish(struct symbols *symbols)
+{
+	g_array_sort(symbols->array, compare);
+}
+
+const char *symbols_find(const struct symbols *symbols, uint64_t address, size_t *length,
+			 uint64_t *offset)
+{
+	const struct symbol *array = (const struct symbol *)symbols->array->data;
+	size_t low = 0, high = symbols->array->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (array[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || address - array[low - 1].address > MAX_DISTANCE)
+		return NULL;
+	*length = array[low - 1].length;
+	*offset = address - array[low - 1].address;
+	return array[low - 1].name;
+}

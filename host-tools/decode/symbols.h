@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Names for addresses in a guest's kernel, from lines as in /proc/kallsyms.
+ */
+#ifndef HYPERTRACE_DECODE_SYMBOLS_H
+#define HYPERTRACE_DECODE_SYMBOLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct symbols;
+
+/**
+ * symbols_new - an empty table
+ * Return: the table, to be freed with symbols_free().
+ */
+struct symbols *symbols_new(void);
+
+/** symbols_free - free a table; NULL is fine */
+void symbols_free(struct symbols *symbols);
+
+/**
+ * symbols_add - add the lines of a text
+ * @symbols: the table
+ * @text: the text; must stay where it is as long as the table
+ * @size: bytes of it
+ *
+ * Lines that are none are skipped, a line cut off at the end too.
+ */
+void symbols_add(struct symbols *symbols, const char *text, size_t size);
+
+/**
+ * symbols_finish - sort; call it after the last symbols_add()
+ * @symbols: the table
+ */
+void symbols_finish(struct symbols *symbols);
+
+/**
+ * symbols_find - the function that an address lies in
+ * @symbols: the table, finished
+ * @address: the address
+ * @length: set to the bytes of the name
+ * @offset: set to the bytes from the function's start
+ * Return: the name, not NUL-terminated, or NULL.
+ */
+const char *symbols_find(const struct symbols *symbols, uint64_t address, size_t *length,
+			 uint64_t *offset);
+
+#endif

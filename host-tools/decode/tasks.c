@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An array for the pids that occur (up to the kernel's default maximum) and a
+ * hash table for others: the look-up happens for every event.
+ */
+#include "tasks.h"
+
+#include <glib.h>
+#include <string.h>
+
+#define DIRECT	65536
+/* A guest may make up pids; a kernel has 4 million at most. */
+#define MAX_TASKS	(1 << 22)
+
+struct task {
+	char name[TASK_NAME_SIZE];
+};
+
+struct tasks {
+	struct task *direct;	/* DIRECT of them */
+	GHashTable *others;	/* pid -> struct task */
+};
+
+struct tasks *tasks_new(void)
+{
+	struct tasks *tasks = g_new0(struct tasks, 1);
+
+	tasks->direct = g_new0(struct task, DIRECT);
+	tasks->others = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	tasks_set(tasks, 0, "swapper", 7);
+	return tasks;
+}
+
+void tasks_free(struct tasks *tasks)
+{
+	if (!tasks)
+		return;
+	g_hash_table_unref(tasks->others);
+	g_free(tasks->direct);
+	g_free(tasks);
+}
+
+static struct task *tasks_make(struct tasks *tasks, int32_t pid)
+{
+	struct task *task;
+
+	if (pid >= 0 && pid < DIRECT)
+		return &tasks->direct[pid];
+	task = g_hash_table_lookup(tasks->others, GINT_TO_POINTER(pid));
+	if (!task && g_hash_table_size(tasks->others) < MAX_TASKS) {
+		task = g_new0(struct task, 1);
+		g_hash_table_insert(tasks->others, GINT_TO_POINTER(pid), task);
+	}
+	return task;
+}
+
+void tasks_set(struct tasks *tasks, int32_t pid, const char *name, size_t size)
+{
+	struct task *task = tasks_make(tasks, pid);
+
+	if (!task)
+		return;
+	size = strnlen(name, MIN(size, TASK_NAME_SIZE - 1));
+	if (!memcmp(task->name, name, size) && !task->name[size])
+		return;
+	memcpy(task->name, name, size);
+	task->name[size] = 0;
+}
+
+void tasks_add(struct tasks *tasks, const char *text, size_t size)
+{
+	const char *end = text + size;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', end - text);
+		const char *stop = newline ? newline : end, *p = text;
+		uint64_t pid = 0;
+
+		while (p < stop && *p == ' ')
+			p++;
+		for (; p < stop && g_ascii_isdigit(*p) && pid <= G_MAXINT32; p++)
+			pid = pid * 10 + (*p - '0');
+		if (p > text && p < stop && *p == ' ' && pid <= G_MAXINT32)
+			tasks_set(tasks, pid, p + 1, stop - p - 1);
+		text = newline ? newline + 1 : end;
+	}
+}
+
+const char *tasks_get(const struct tasks *tasks, int32_t pid)
+{
+	const struct task *task;
+
+	if (G_LIKELY(pid >= 0 && pid < DIRECT))
+		task = &tasks->direct[pid];
+	else
+		task = g_hash_table_lookup(tasks->others, GINT_TO_POINTER(pid));
+	return task && task->name[0] ? task->name : "<...>";
+}
