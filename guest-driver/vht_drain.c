@@ -103,12 +103,32 @@ static void vht_drain_others(struct vht *vht)
 	}
 }
 
+#ifndef CONFIG_PREEMPT_COUNT
+#error "vht_is_in_event() needs a kernel with CONFIG_PREEMPT_COUNT"
+#endif
+
+/*
+ * Has this softirq perhaps interrupted a writer of a trace buffer? The buffer's
+ * reader waits for a writer that is between two pages, up to a second, and then
+ * turns the buffer off for good: it must never be above one on the same CPU.
+ * Writers have preemption disabled, and so has the idle task always.
+ */
+static bool vht_is_in_event(void)
+{
+	return (preempt_count() & PREEMPT_MASK) > (is_idle_task(current) ? PREEMPT_OFFSET : 0);
+}
+
 static void vht_drain_timer(struct timer_list *timer)
 {
 	struct vht_cpu *self = timer_container_of(self, timer, timer);
 	struct vht *vht = self->vht;
 	bool more;
 
+	if (vht_is_in_event()) {
+		if (READ_ONCE(self->online))
+			mod_timer(&self->timer, jiffies + 1);
+		return;
+	}
 	more = vht_drain_cpu(vht, self->cpu, VHT_RUN_PACKETS);
 	WRITE_ONCE(self->drained, jiffies);
 	vht_drain_others(vht);
