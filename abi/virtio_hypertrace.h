@@ -217,8 +217,8 @@ struct vht_stream {
 #define VHT_PACKET_STATE		0x100	/* made by the recorder: recording.md */
 
 /* vht_packet.flags */
-#define VHT_PACKET_LOST_BEFORE		(1 << 0) /* events lost just before this packet,
-						  * perhaps not yet in events_discarded */
+/* events were lost just before this packet, perhaps not yet in events_discarded */
+#define VHT_PACKET_LOST_BEFORE		(1 << 0)
 #define VHT_PACKET_LAST			(1 << 1) /* the driver closed the stream */
 
 /*
@@ -349,9 +349,9 @@ struct vht_message {
 /* recorder to device */
 #define VHT_MSG_ATTACH			0x30	/* arg: VHT_VERSION; makes the sender the reader */
 /* device to recorder */
-#define VHT_MSG_WELCOME			0x31	/* reply to ATTACH; the region's fd is in SCM_RIGHTS */
-#define VHT_MSG_REFUSED			0x32	/* reply to ATTACH; cookie as sent; arg: VHT_E* in the
-						 * lower half, the other reader's pid in the upper */
+#define VHT_MSG_WELCOME			0x31	/* reply to ATTACH; SCM_RIGHTS: the region's fd; arg: where in it */
+/* reply to ATTACH; arg: VHT_E* in the lower half, the other reader's pid in the upper */
+#define VHT_MSG_REFUSED			0x32
 
 /* Error numbers in messages: Linux's, spelled out so that they are an ABI. */
 #define VHT_ENOENT			2	/* no event matches */
