@@ -19,6 +19,8 @@ static const struct {
 	{ "check", cmd_check, "check that a recording is whole" },
 #ifdef HAVE_DECODER
 	{ "view", cmd_view, "print a recording as a text timeline" },
+#endif
+#ifdef HAVE_EXPORT
 	{ "export", cmd_export, "turn a recording into a trace of another format" },
 #endif
 };
