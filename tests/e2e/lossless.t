@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 420
 """Events in equals events out: 1,000,000 ftrace events on 2 vCPUs, a known
-number on each, recorded while they are made. The guest's own ring statistics,
-the region's counters, `hypertrace check` and the CTF trace agree, lost 0 [S5] [S7].
+number on each, and numbered heartbeats beside them, recorded while they are made. The
+guest's own ring statistics, the region's counters, `hypertrace check`, the heartbeats'
+numbers and the CTF trace agree, lost 0 [S5] [S7].
 """
 
 import collections
@@ -19,7 +20,7 @@ EACH = 500000
 
 def lossless(t, kernel, each):
     directory = vm.scratch()
-    with vm.Guest(directory, kernel=kernel, append='trace_buf_size=24M') as guest:
+    with vm.Guest(directory, kernel=kernel, append='trace_buf_size=24M ht.params=heartbeat_hz=20000') as guest:
         guest.ready()
         guest.count_getppid()
         out = os.path.join(directory, 'rec')
@@ -31,6 +32,7 @@ def lossless(t, kernel, each):
             guest.poweroff()
             streams = {stream['cpu']: stream for stream in region.streams()
                        if stream['source'] == 'ftrace' and stream['name'] == 'hypertrace'}
+            beats = {stream['cpu']: stream for stream in region.streams() if stream['source'] == 'heartbeat'}
             region.close()
             t.equal(recorder.wait(), 0, '%s: the recorder ends with the VM' % kernel)
         for cpu in (0, 1):
@@ -39,6 +41,12 @@ def lossless(t, kernel, each):
                     (each, 0, 0), '%s: CPU %d: ftrace counts every event, none lost' % (kernel, cpu))
             t.equal((streams[cpu]['events'], streams[cpu]['events_lost'], streams[cpu]['overwritten']),
                     (each, 0, 0), '%s: CPU %d: so does the stream' % (kernel, cpu))
+            numbers = vm.heartbeats(vm.recording_streams(out, guest.name)[('1.1', 'heartbeat-cpu%d' % cpu)])
+            t.ok(len(numbers) > 1000 and numbers == list(range(len(numbers))),
+                 '%s: CPU %d: all heartbeats from 0 to %d are there' % (kernel, cpu, len(numbers) - 1))
+            beat = beats[cpu]
+            t.equal((beat['events'], beat['events_lost']), (len(numbers), 0),
+                    '%s: CPU %d: and are as many as the stream says' % (kernel, cpu))
         check = vm.tool('check', out, check=False)
         t.equal(check.returncode, 0, '%s: hypertrace check finds nothing wrong' % kernel)
         trace = os.path.join(directory, 'ctf')

@@ -19,23 +19,11 @@ import vm
 EACH = 150000
 
 
-def final_states(out, guest):
-    """The last state packet of each ftrace stream: {cpu: (events, events_lost)}."""
-    found = {}
-    for (_, name), path in vm.recording_streams(out, guest.name).items():
-        if not name.startswith('ftrace.'):
-            continue
-        for header, content in vm.packets(path):
-            if header['type'] == 0x100:
-                stream = dict(zip(vm.Region.STREAM_NAMES, vm.Region.STREAM.unpack_from(content)))
-                found[stream['cpu']] = (stream['events'], stream['events_lost'])
-    return found
-
-
 def accounts(t, kernel, go_on_before_the_end):
     directory = vm.scratch()
     what = '%s, %s' % (kernel, 'continued' if go_on_before_the_end else 'continued after the VM ended')
-    with vm.Guest(directory, kernel=kernel, append='trace_buf_size=1M', device=',size=6M') as guest:
+    with vm.Guest(directory, kernel=kernel, append='trace_buf_size=1M ht.params=heartbeat_hz=20000',
+                  device=',size=6M') as guest:
         guest.ready()
         guest.count_getppid()
         out = os.path.join(directory, 'rec')
@@ -57,16 +45,22 @@ def accounts(t, kernel, go_on_before_the_end):
                 recorder.process.send_signal(signal.SIGCONT)
             t.equal(recorder.wait(), 0, '%s: the recorder ends with the VM' % what)
         counts = vm.count_getppid(out, os.path.join(directory, 'ctf'))
-        states = final_states(out, guest)
+        files = vm.recording_streams(out, guest.name)
+        states = {cpu: vm.last_state(files[('1.1', 'ftrace.hypertrace-cpu%d' % cpu)]) for cpu in (0, 1)}
         for cpu in (0, 1):
-            t.equal(counts.get(cpu, 0) + states[cpu][1], EACH,
+            t.equal(counts.get(cpu, 0) + states[cpu]['events_lost'], EACH,
                     '%s: CPU %d: exported + lost = written' % (what, cpu))
+            path = files[('1.1', 'heartbeat-cpu%d' % cpu)]
+            numbers, beat = vm.heartbeats(path), vm.last_state(path)
+            t.ok(len(numbers) == len(set(numbers)) == beat['events'] and
+                 max(numbers) < beat['events'] + beat['events_lost'],
+                 '%s: CPU %d: %d heartbeats are there, %d are lost, as the numbers say' % (
+                     what, cpu, beat['events'], beat['events_lost']), (len(numbers), max(numbers), beat))
         check = vm.tool('check', out, check=False)
         t.equal(check.returncode, 6, '%s: hypertrace check reports the loss' % what)
-        lost = sum(state[1] for state in states.values())
-        t.ok(str(lost) in check.stdout + check.stderr or
-             all(str(state[1]) in check.stdout + check.stderr for state in states.values()),
-             '%s: and says how much' % what, check.stdout + check.stderr + '\nlost: %r' % states)
+        text = check.stdout + check.stderr
+        t.ok(all(re.search(r'\b%d\b' % state['events_lost'], text) for state in states.values()),
+             '%s: and says how much' % what, text)
 
 
 def continued(t):

@@ -537,3 +537,21 @@ def packets(path):
         begin = at + header['header_size']
         yield header, data[begin:begin + header['content_size']]
         at += header['packet_size']
+
+
+def heartbeats(path):
+    """The numbers of a heartbeat stream file, in the order they lie there."""
+    numbers = []
+    for header, content in packets(path):
+        if header['type'] == 3:
+            numbers += [number for number, _ in struct.iter_unpack('<QQ', content)]
+    return numbers
+
+
+def last_state(path):
+    """The stream's counters in the last state packet of its file."""
+    state = None
+    for header, content in packets(path):
+        if header['type'] == 0x100:
+            state = dict(zip(Region.STREAM_NAMES, Region.STREAM.unpack_from(content)))
+    return state
