@@ -6,7 +6,7 @@
 
 #include "region/load.h"
 
-/* Looks at begin and head until they belong together; a live producer moves on. */
+/* Looks at head and begin until they belong together. */
 #define LOOK_TRIES	16
 
 static void set_damage(struct ring *ring, const char *damage)
@@ -59,26 +59,19 @@ void ring_init_guest(struct ring *ring, const struct region *region,
 bool ring_look(struct ring *ring)
 {
 	struct stream_entry *entry = &ring->entry;
-	uint64_t begin, head, again;
+	uint64_t begin, head;
 	int tries = 0;
 
 	/*
-	 * The two belong together if begin did not move while head was read.
-	 * If it never stands still, the later begin is the safe one: the next
-	 * look will see a head beyond it.
+	 * A begin that was loaded after head: what lies between them is whole
+	 * now, and not more than the ring, however far the producer has gone
+	 * on. Only if it has gone once around meanwhile, begin is beyond head.
 	 */
-	again = load_acquire_le64(&ring->live->begin);
 	do {
-		begin = again;
 		/* partner: the producer's release of head [S4] */
 		head = load_acquire_le64(&ring->live->head);
-		again = load_acquire_le64(&ring->live->begin);
-	} while (again != begin && ++tries < LOOK_TRIES);
-	if (again != begin) {
-		begin = again;
-		if (head < begin)
-			head = begin;
-	}
+		begin = load_acquire_le64(&ring->live->begin);
+	} while (begin > head && ++tries < LOOK_TRIES);
 
 	entry->begin = begin;
 	entry->head = head;
