@@ -17,12 +17,8 @@ static const struct {
 	{ "record", cmd_record, "record virtual machines" },
 	{ "info", cmd_info, "say what a recording holds" },
 	{ "check", cmd_check, "check that a recording is whole" },
-#ifdef HAVE_DECODER
 	{ "view", cmd_view, "print a recording as a text timeline" },
-#endif
-#ifdef HAVE_EXPORT
 	{ "export", cmd_export, "turn a recording into a trace of another format" },
-#endif
 };
 
 static void print_help(FILE *out)

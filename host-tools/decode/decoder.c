@@ -53,6 +53,7 @@ struct stream {
 	uint64_t accounted;		/* events given out or reported lost of @counted */
 	uint64_t pending_lost;		/* to be reported before the next event */
 	bool pending_unknown;		/* ... an unknown number of them */
+	bool unconfirmed;		/* a loss was flagged and not yet counted */
 	bool has_time;
 	uint64_t last_time;
 	uint64_t state_time;		/* host time of the last state packet */
@@ -123,8 +124,9 @@ static void stream_account(struct stream *stream, const struct recording_packet 
 	if (discarded > stream->discarded) {
 		stream->pending_lost += discarded - stream->discarded;
 		stream->discarded = discarded;
+		stream->unconfirmed = false;
 	} else if (packet->header.flags & VHT_PACKET_LOST_BEFORE) {
-		stream->pending_unknown = true;
+		stream->unconfirmed = true;
 	}
 }
 
@@ -167,6 +169,7 @@ static void stream_take_state(struct stream *stream, const struct recording_pack
 	if (stream->type != STREAM_VMM && entry.events_lost > stream->discarded) {
 		stream->pending_lost += entry.events_lost - stream->discarded;
 		stream->discarded = entry.events_lost;
+		stream->unconfirmed = false;
 	}
 }
 
@@ -298,12 +301,13 @@ static bool stream_take_event(const struct decoder *decoder, struct stream *stre
 	}
 }
 
-/* What is left unreported when a stream ends: its last packet was damaged. */
+/* What is left unreported when a stream ends: a damaged packet, a mere flag. */
 static void stream_end(struct stream *stream)
 {
 	if (stream->counted > stream->accounted)
 		stream->pending_lost += stream->counted - stream->accounted;
 	stream->accounted = stream->counted;
+	stream->pending_unknown |= stream->unconfirmed;
 }
 
 /* Put a loss before @item, or in its place if the stream has come to its end. */

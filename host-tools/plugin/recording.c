@@ -1,0 +1,651 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * source.hypertrace.recording: one port, one iterator that gives all streams of
+ * all VMs already merged. A trace a VM, a stream a stream file.
+ *
+ * The messages are such that sink.ctf.fs of babeltrace2 2.0 takes them as they
+ * are. For it, discarded events lie between two packets: their range begins
+ * where the packet before ended (at the first packet: where that begins) and
+ * ends where the packet behind ends. So a loss closes the open packet at its
+ * last event, and the first event behind it gets a packet of its own, which
+ * ends at that event's time.
+ */
+#include "recording.h"
+
+#include <string.h>
+
+#include "classes.h"
+#include "decode/decoder.h"
+
+/* Events in a packet: about 1 MiB of CTF, a step that a viewer seeks by. */
+#define PACKET_EVENTS	16384
+/* Messages that one item can lead to: stream, discarded, packet, event, packet end. */
+#define MAX_PENDING	8
+
+/* The version of lttng-modules whose names NAMING_LTTNG follows. */
+#define LTTNG_MAJOR	2
+#define LTTNG_MINOR	13
+
+struct component {
+	char *path;
+	char *vm;
+	struct decoder_options options;
+};
+
+/* One stream of the decoder. */
+struct output_stream {
+	struct stream_classes *classes;
+	bt_stream *stream;
+	bt_packet *packet;	/* the open one, or NULL */
+	uint32_t events;	/* in the open packet */
+	bool has_ended;		/* a packet ended, at @end */
+	uint64_t end;
+	bool has_lost;		/* discarded events go before the next packet */
+	uint64_t lost;		/* 0: an unknown number */
+	bool is_short;		/* the open packet holds but one event */
+};
+
+struct iterator {
+	bt_self_message_iterator *self;
+	const struct component *component;
+	struct decoder *decoder;
+	bt_clock_class *clock_class;
+	GPtrArray *trace_classes;	/* bt_trace_class *, by VM */
+	GPtrArray *traces;		/* bt_trace *, by VM */
+	GPtrArray *classes;		/* struct stream_classes * */
+	struct output_stream *streams;	/* by index of the decoder's streams */
+	uint32_t stream_count;
+	uint64_t time;			/* of the last item */
+	const bt_message *pending[MAX_PENDING];
+	unsigned int first, count;	/* of @pending */
+	bool is_ending;			/* there are no items any more */
+	uint32_t ending;		/* next stream to end */
+};
+
+static const bt_value *string_entry(const bt_value *params, const char *name)
+{
+	const bt_value *value = bt_value_map_borrow_entry_value_const(params, name);
+
+	return value && bt_value_is_string(value) ? value : NULL;
+}
+
+/* The one path in "inputs". */
+static const char *input_path(const bt_value *params)
+{
+	const bt_value *inputs = bt_value_map_borrow_entry_value_const(params, "inputs");
+	const bt_value *path;
+
+	if (!inputs || !bt_value_is_array(inputs) || bt_value_array_get_length(inputs) != 1)
+		return NULL;
+	path = bt_value_array_borrow_element_by_index_const(inputs, 0);
+	return bt_value_is_string(path) ? bt_value_string_get(path) : NULL;
+}
+
+static void component_free(struct component *component)
+{
+	if (!component)
+		return;
+	g_free(component->path);
+	g_free(component->vm);
+	g_free(component);
+}
+
+/* Tell babeltrace2 why; it shows it to the user. */
+#define component_error(self, ...)						\
+	BT_CURRENT_THREAD_ERROR_APPEND_CAUSE_FROM_COMPONENT(			\
+		bt_self_component_source_as_self_component(self), __VA_ARGS__)
+
+bt_component_class_initialize_method_status recording_source_init(
+	bt_self_component_source *self, bt_self_component_source_configuration *config,
+	const bt_value *params, void *data)
+{
+	struct component *component = g_new0(struct component, 1);
+	const bt_value *names = string_entry(params, "names");
+	const bt_value *vm = string_entry(params, "vm");
+	const bt_value *raw = bt_value_map_borrow_entry_value_const(params, "raw");
+	const char *path = input_path(params);
+	struct recording *recording;
+	GError *error = NULL;
+
+	(void)config;
+	(void)data;
+	if (!path) {
+		component_error(self, "parameter inputs: expected an array of one path");
+		goto failed;
+	}
+	component->path = g_strdup(path);
+	if (names && !strcmp(bt_value_string_get(names), "ftrace")) {
+		component->options.naming = NAMING_FTRACE;
+	} else if (names && strcmp(bt_value_string_get(names), "lttng")) {
+		component_error(self, "parameter names: expected lttng or ftrace, got %s",
+				bt_value_string_get(names));
+		goto failed;
+	}
+	component->options.is_raw = raw && bt_value_is_bool(raw) && bt_value_bool_get(raw);
+	component->vm = vm ? g_strdup(bt_value_string_get(vm)) : NULL;
+	component->options.vm = component->vm;
+	/* Say now what is wrong with the path, not when the graph runs. */
+	recording = recording_open(path, &error);
+	if (!recording) {
+		component_error(self, "%s", error->message);
+		g_error_free(error);
+		goto failed;
+	}
+	recording_free(recording);
+	if (bt_self_component_source_add_output_port(self, "out", NULL, NULL))
+		goto failed;
+	bt_self_component_set_data(bt_self_component_source_as_self_component(self), component);
+	return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_OK;
+failed:
+	component_free(component);
+	return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_ERROR;
+}
+
+void recording_source_fini(bt_self_component_source *self)
+{
+	component_free(bt_self_component_get_data(
+		bt_self_component_source_as_self_component(self)));
+}
+
+/* A directory with a recording.ini in it is ours. */
+static bool is_recording(const bt_value *params)
+{
+	const bt_value *type = string_entry(params, "type");
+	const bt_value *input = string_entry(params, "input");
+	char *ini;
+	bool is;
+
+	if (!type || !input || strcmp(bt_value_string_get(type), "directory"))
+		return false;
+	ini = g_build_filename(bt_value_string_get(input), "recording.ini", NULL);
+	is = g_file_test(ini, G_FILE_TEST_IS_REGULAR);
+	g_free(ini);
+	return is;
+}
+
+bt_component_class_query_method_status recording_source_query(
+	bt_self_component_class_source *self, bt_private_query_executor *executor,
+	const char *object, const bt_value *params, void *data, const bt_value **result)
+{
+	(void)self;
+	(void)executor;
+	(void)data;
+	if (strcmp(object, "babeltrace.support-info"))
+		return BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_UNKNOWN_OBJECT;
+	*result = bt_value_real_create_init(is_recording(params) ? 0.9 : 0);
+	return *result ? BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_OK :
+			 BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_MEMORY_ERROR;
+}
+
+static bool parse_uuid(const char *text, uint8_t uuid[16])
+{
+	unsigned int count = 0;
+
+	for (; text && *text && count < 32; text++) {
+		int digit = g_ascii_xdigit_value(*text);
+
+		if (*text == '-')
+			continue;
+		if (digit < 0)
+			return false;
+		uuid[count / 2] = count % 2 ? uuid[count / 2] | digit : digit << 4;
+		count++;
+	}
+	return count == 32;
+}
+
+/* The host's CLOCK_MONOTONIC, as LTTng describes it. */
+static bt_clock_class *make_clock_class(bt_self_component *self,
+					const struct decoder_options *options,
+					const struct recording *recording)
+{
+	bt_clock_class *clock = bt_clock_class_create(self);
+	int64_t offset = recording->start_real_ns - recording->start_mono_ns;
+	int64_t seconds = offset / 1000000000, rest = offset % 1000000000;
+	uint8_t uuid[16];
+
+	if (!clock)
+		return NULL;
+	bt_clock_class_set_frequency(clock, 1000000000);
+	if (options->is_raw) {
+		bt_clock_class_set_origin_is_unix_epoch(clock, BT_FALSE);
+		if (!bt_clock_class_set_name(clock, "source") &&
+		    !bt_clock_class_set_description(clock, "The clock of the guest's own trace"))
+			return clock;
+		goto failed;
+	}
+	if (rest < 0) {
+		rest += 1000000000;
+		seconds--;
+	}
+	bt_clock_class_set_offset(clock, seconds, rest);
+	bt_clock_class_set_origin_is_unix_epoch(clock, BT_TRUE);
+	if (parse_uuid(recording->boot_id, uuid))
+		bt_clock_class_set_uuid(clock, uuid);
+	if (!bt_clock_class_set_name(clock, "monotonic") &&
+	    !bt_clock_class_set_description(clock, "CLOCK_MONOTONIC of the host"))
+		return clock;
+failed:
+	bt_clock_class_put_ref(clock);
+	return NULL;
+}
+
+/* Text for the environment: printable ASCII without quotes. */
+static bool set_env(bt_trace *trace, const char *name, const char *value)
+{
+	char *clean = g_strdup(value ? value : "");
+	bool done;
+
+	for (char *p = clean; *p; p++)
+		if (!g_ascii_isprint(*p) || *p == '"' || *p == '\\')
+			*p = '?';
+	done = !bt_trace_set_environment_entry_string(trace, name, clean);
+	g_free(clean);
+	return done;
+}
+
+static bool set_env_number(bt_trace *trace, const char *name, int64_t value)
+{
+	return !bt_trace_set_environment_entry_integer(trace, name, value);
+}
+
+/* What the guest's last driver said of its kernel. */
+static bool set_guest_env(bt_trace *trace, const struct recording_vm *vm)
+{
+	static const char *const keys[][2] = {
+		{ "kernel.release", "kernel_release" },
+		{ "kernel.version", "kernel_version" },
+		{ "kernel.machine", "architecture" },
+		{ "kernel.build_id", "kernel_build_id" },
+		{ "source.hypertrace.clock", "clock_source" },
+	};
+	const struct recording_generation *generation;
+	bool done = true;
+
+	if (!vm->generations->len)
+		return true;
+	generation = g_ptr_array_index(vm->generations, vm->generations->len - 1);
+	for (size_t i = 0; done && i < G_N_ELEMENTS(keys); i++) {
+		char *value = recording_generation_env(generation, keys[i][0]);
+
+		if (value)
+			done = set_env(trace, keys[i][1], value);
+		g_free(value);
+	}
+	return done;
+}
+
+/*
+ * Readers of LTTng's kernel traces, Trace Compass among them, tell by domain and
+ * tracer which names to expect: with LTTng's names we are one of its kind.
+ */
+static bt_trace *make_trace(const struct iterator *it, bt_trace_class *trace_class,
+			    const struct recording_vm *vm)
+{
+	const struct recording *recording = decoder_recording(it->decoder);
+	bool is_lttng = it->component->options.naming == NAMING_LTTNG;
+	bt_trace *trace = bt_trace_create(trace_class);
+
+	if (!trace)
+		return NULL;
+	if (!bt_trace_set_name(trace, vm->dir_name) && set_env(trace, "hostname", vm->name) &&
+	    set_env(trace, "domain", "kernel") && set_env(trace, "sysname", "Linux") &&
+	    set_env(trace, "tracer_name", is_lttng ? "lttng-modules" : "hypertrace") &&
+	    set_env_number(trace, "tracer_major", is_lttng ? LTTNG_MAJOR : 0) &&
+	    set_env_number(trace, "tracer_minor", is_lttng ? LTTNG_MINOR : 1) &&
+	    set_env_number(trace, "tracer_patchlevel", 0) &&
+	    set_env(trace, "trace_name", vm->name) && set_env(trace, "vm_uuid", vm->uuid) &&
+	    set_env(trace, "vmm", vm->vmm) && set_env(trace, "recorder", recording->tool) &&
+	    set_env(trace, "host_hostname", recording->hostname) &&
+	    set_env(trace, "host_release", recording->release) && set_guest_env(trace, vm))
+		return trace;
+	bt_trace_put_ref(trace);
+	return NULL;
+}
+
+/* A stream class serves all streams of one kind of one driver's life. */
+static struct stream_classes *find_classes(const struct iterator *it,
+					   const struct decoder_stream *stream)
+{
+	for (uint32_t i = 0; i < stream->index; i++) {
+		const struct decoder_stream *other = decoder_stream_at(it->decoder, i);
+
+		if (other->vm_index == stream->vm_index && other->epoch == stream->epoch &&
+		    other->generation == stream->generation && other->source == stream->source)
+			return it->streams[i].classes;
+	}
+	return NULL;
+}
+
+static bool make_stream(struct iterator *it, const struct decoder_stream *stream)
+{
+	struct output_stream *output = &it->streams[stream->index];
+	bt_trace_class *trace_class = g_ptr_array_index(it->trace_classes, stream->vm_index);
+	bt_trace *trace = g_ptr_array_index(it->traces, stream->vm_index);
+	const char *word = source_word(stream->source);
+	char *name;
+	bool done;
+
+	output->classes = find_classes(it, stream);
+	if (!output->classes) {
+		name = g_strdup_printf("%s-%u.%u", word ? word : "source", stream->epoch,
+				       stream->generation);
+		output->classes = stream_classes_new(trace_class, it->clock_class, name,
+						     stream->source == VHT_SOURCE_FTRACE);
+		g_free(name);
+		if (!output->classes)
+			return false;
+		g_ptr_array_add(it->classes, output->classes);
+	}
+	output->stream = bt_stream_create(output->classes->stream_class, trace);
+	if (!output->stream)
+		return false;
+	if (stream->cpu == VHT_CPU_NONE)
+		name = g_strdup(word ? word : "source");
+	else
+		name = g_strdup_printf("%s-%u.%u-%s-cpu%u", word ? word : "source", stream->epoch,
+				       stream->generation, stream->name, stream->cpu);
+	done = !bt_stream_set_name(output->stream, name);
+	g_free(name);
+	return done;
+}
+
+static bool make_traces(struct iterator *it, bt_self_component *self)
+{
+	it->clock_class = make_clock_class(self, &it->component->options,
+					   decoder_recording(it->decoder));
+	if (!it->clock_class)
+		return false;
+	for (uint32_t i = 0; i < it->stream_count; i++) {
+		const struct decoder_stream *stream = decoder_stream_at(it->decoder, i);
+
+		/* The streams of a VM are neighbours. */
+		if (stream->vm_index == it->traces->len) {
+			bt_trace_class *trace_class = bt_trace_class_create(self);
+			bt_trace *trace;
+
+			if (!trace_class)
+				return false;
+			g_ptr_array_add(it->trace_classes, trace_class);
+			trace = make_trace(it, trace_class, stream->vm);
+			if (!trace)
+				return false;
+			g_ptr_array_add(it->traces, trace);
+		}
+		if (!make_stream(it, stream))
+			return false;
+	}
+	return true;
+}
+
+static void iterator_close(struct iterator *it)
+{
+	while (it->count) {
+		bt_message_put_ref(it->pending[it->first++]);
+		it->count--;
+	}
+	for (uint32_t i = 0; i < it->stream_count; i++) {
+		bt_packet_put_ref(it->streams[i].packet);
+		bt_stream_put_ref(it->streams[i].stream);
+	}
+	g_free(it->streams);
+	it->streams = NULL;
+	it->stream_count = 0;
+	g_clear_pointer(&it->classes, g_ptr_array_unref);
+	g_clear_pointer(&it->traces, g_ptr_array_unref);
+	g_clear_pointer(&it->trace_classes, g_ptr_array_unref);
+	bt_clock_class_put_ref(it->clock_class);
+	it->clock_class = NULL;
+	decoder_free(it->decoder);
+	it->decoder = NULL;
+}
+
+/* Open the recording and get ready for its first event. */
+static bool iterator_open(struct iterator *it)
+{
+	bt_self_component *self = bt_self_message_iterator_borrow_component(it->self);
+	GError *error = NULL;
+
+	it->decoder = decoder_open(it->component->path, &it->component->options, &error);
+	if (!it->decoder) {
+		BT_CURRENT_THREAD_ERROR_APPEND_CAUSE_FROM_MESSAGE_ITERATOR(it->self, "%s",
+									   error->message);
+		g_error_free(error);
+		return false;
+	}
+	it->trace_classes = g_ptr_array_new_with_free_func((GDestroyNotify)bt_trace_class_put_ref);
+	it->traces = g_ptr_array_new_with_free_func((GDestroyNotify)bt_trace_put_ref);
+	it->classes = g_ptr_array_new_with_free_func((GDestroyNotify)stream_classes_free);
+	it->stream_count = decoder_stream_count(it->decoder);
+	it->streams = g_new0(struct output_stream, it->stream_count + 1);
+	it->first = it->count = 0;
+	it->is_ending = false;
+	it->ending = 0;
+	it->time = 0;
+	return make_traces(it, self);
+}
+
+bt_message_iterator_class_initialize_method_status recording_iterator_init(
+	bt_self_message_iterator *self, bt_self_message_iterator_configuration *config,
+	bt_self_component_port_output *port)
+{
+	struct iterator *it = g_new0(struct iterator, 1);
+
+	(void)config;
+	(void)port;
+	it->self = self;
+	it->component = bt_self_component_get_data(
+		bt_self_message_iterator_borrow_component(self));
+	if (!iterator_open(it)) {
+		iterator_close(it);
+		g_free(it);
+		return BT_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD_STATUS_ERROR;
+	}
+	bt_self_message_iterator_set_data(self, it);
+	return BT_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD_STATUS_OK;
+}
+
+void recording_iterator_fini(bt_self_message_iterator *self)
+{
+	struct iterator *it = bt_self_message_iterator_get_data(self);
+
+	if (!it)
+		return;
+	iterator_close(it);
+	g_free(it);
+}
+
+bt_message_iterator_class_seek_beginning_method_status recording_iterator_seek_beginning(
+	bt_self_message_iterator *self)
+{
+	struct iterator *it = bt_self_message_iterator_get_data(self);
+
+	iterator_close(it);
+	return iterator_open(it) ? BT_MESSAGE_ITERATOR_CLASS_SEEK_BEGINNING_METHOD_STATUS_OK :
+				   BT_MESSAGE_ITERATOR_CLASS_SEEK_BEGINNING_METHOD_STATUS_ERROR;
+}
+
+static bool put(struct iterator *it, const bt_message *message)
+{
+	if (!message)
+		return false;
+	it->pending[it->first + it->count++] = message;
+	return true;
+}
+
+static bool put_packet_end(struct iterator *it, struct output_stream *output, uint64_t time)
+{
+	const bt_message *message = bt_message_packet_end_create_with_default_clock_snapshot(
+		it->self, output->packet, time);
+
+	bt_packet_put_ref(output->packet);
+	output->packet = NULL;
+	output->has_ended = true;
+	output->end = time;
+	return put(it, message);
+}
+
+static bool put_discarded(struct iterator *it, struct output_stream *output, uint64_t time)
+{
+	bt_message *message = bt_message_discarded_events_create_with_default_clock_snapshots(
+		it->self, output->stream, output->has_ended ? output->end : time, time);
+
+	if (message && output->lost)
+		bt_message_discarded_events_set_count(message, output->lost);
+	output->has_lost = false;
+	output->lost = 0;
+	return put(it, message);
+}
+
+/* A packet that begins now; what was lost goes before it. */
+static bool put_packet_beginning(struct iterator *it, struct output_stream *output,
+				 uint32_t cpu, uint64_t time)
+{
+	bt_field *context;
+
+	output->is_short = output->has_lost;
+	if (output->has_lost && !put_discarded(it, output, time))
+		return false;
+	output->packet = bt_packet_create(output->stream);
+	output->events = 0;
+	if (!output->packet)
+		return false;
+	context = bt_packet_borrow_context_field(output->packet);
+	bt_field_integer_unsigned_set_value(
+		bt_field_structure_borrow_member_field_by_index(context, 0),
+		cpu == VHT_CPU_NONE ? 0 : cpu);
+	return put(it, bt_message_packet_beginning_create_with_default_clock_snapshot(
+			       it->self, output->packet, time));
+}
+
+static bool put_stream_beginning(struct iterator *it, struct output_stream *output)
+{
+	if (output->events || output->packet || output->has_ended || output->has_lost)
+		return true;
+	return put(it, bt_message_stream_beginning_create(it->self, output->stream));
+}
+
+static bool put_event(struct iterator *it, const struct decoder_item *item)
+{
+	struct output_stream *output = &it->streams[item->stream->index];
+	const bt_event_class *class = stream_classes_get(output->classes, item->class);
+	bt_message *message;
+
+	if (!class || !put_stream_beginning(it, output))
+		return false;
+	if (!output->packet &&
+	    !put_packet_beginning(it, output, item->stream->cpu, item->time))
+		return false;
+	message = bt_message_event_create_with_packet_and_default_clock_snapshot(
+		it->self, class, output->packet, item->time);
+	if (!message)
+		return false;
+	put(it, message);
+	if (!stream_classes_fill(output->classes, item, bt_message_event_borrow_event(message)))
+		return false;
+	if (++output->events >= PACKET_EVENTS || output->is_short)
+		return put_packet_end(it, output, item->time);
+	return true;
+}
+
+static bool put_loss(struct iterator *it, const struct decoder_item *item)
+{
+	struct output_stream *output = &it->streams[item->stream->index];
+
+	if (!put_stream_beginning(it, output))
+		return false;
+	if (output->packet && !put_packet_end(it, output, item->time))
+		return false;
+	output->has_lost = true;
+	output->lost += item->lost;
+	return true;
+}
+
+/* End the next stream that was begun. Return: false without memory. */
+static bool put_end(struct iterator *it)
+{
+	struct output_stream *output = &it->streams[it->ending++];
+
+	if (!output->packet && !output->has_ended && !output->has_lost)
+		return true;
+	/* A loss with no event behind it goes before an empty packet. */
+	if (output->has_lost &&
+	    !put_packet_beginning(it, output,
+				  decoder_stream_at(it->decoder, it->ending - 1)->cpu, it->time))
+		return false;
+	if (output->packet && !put_packet_end(it, output, it->time))
+		return false;
+	return put(it, bt_message_stream_end_create(it->self, output->stream));
+}
+
+/* Make at least one message. Return: false without memory. */
+static bool iterator_fill(struct iterator *it)
+{
+	struct decoder_item item;
+
+	it->first = it->count = 0;
+	while (!it->count) {
+		if (it->is_ending) {
+			if (it->ending == it->stream_count)
+				return true;
+			if (!put_end(it))
+				return false;
+			continue;
+		}
+		if (!decoder_next(it->decoder, &item)) {
+			it->is_ending = true;
+			continue;
+		}
+		it->time = item.time;
+		if (item.kind == DECODER_LOST ? !put_loss(it, &item) : !put_event(it, &item))
+			return false;
+	}
+	return true;
+}
+
+bt_message_iterator_class_next_method_status recording_iterator_next(
+	bt_self_message_iterator *self, bt_message_array_const messages, uint64_t capacity,
+	uint64_t *count)
+{
+	struct iterator *it = bt_self_message_iterator_get_data(self);
+	uint64_t made = 0;
+
+	while (made < capacity) {
+		if (!it->count) {
+			if (!iterator_fill(it)) {
+				while (made)
+					bt_message_put_ref(messages[--made]);
+				return BT_MESSAGE_ITERATOR_CLASS_NEXT_METHOD_STATUS_MEMORY_ERROR;
+			}
+			if (!it->count)
+				break;
+		}
+		messages[made++] = it->pending[it->first++];
+		it->count--;
+	}
+	*count = made;
+	return made ? BT_MESSAGE_ITERATOR_CLASS_NEXT_METHOD_STATUS_OK :
+		      BT_MESSAGE_ITERATOR_CLASS_NEXT_METHOD_STATUS_END;
+}
+
+const bt_component_class_source *recording_source_class_new(void)
+{
+	bt_message_iterator_class *iterator;
+	bt_component_class_source *class = NULL;
+
+	iterator = bt_message_iterator_class_create(recording_iterator_next);
+	if (!iterator)
+		return NULL;
+	if (!bt_message_iterator_class_set_initialize_method(iterator, recording_iterator_init) &&
+	    !bt_message_iterator_class_set_finalize_method(iterator, recording_iterator_fini) &&
+	    !bt_message_iterator_class_set_seek_beginning_methods(
+		    iterator, recording_iterator_seek_beginning, NULL))
+		class = bt_component_class_source_create("recording", iterator);
+	if (class && (bt_component_class_source_set_initialize_method(class, recording_source_init) ||
+		      bt_component_class_source_set_finalize_method(class, recording_source_fini))) {
+		bt_component_class_source_put_ref(class);
+		class = NULL;
+	}
+	bt_message_iterator_class_put_ref(iterator);
+	return class;
+}
