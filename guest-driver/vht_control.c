@@ -163,15 +163,6 @@ static void vht_select_undo(struct vht *vht)
 	}
 }
 
-/* The events of our instance: "available_events", or "set_event" for the enabled ones. */
-static char *vht_instance_events(const char *file)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "instances/%s/%s", VHT_INSTANCE, file);
-	return vht_tracefs_read_all(path, NULL);
-}
-
 /* The events there are, and which of them are wanted. */
 struct vht_choice {
 	char *text;
@@ -192,7 +183,8 @@ static int vht_choice_read(struct vht_choice *choice)
 	unsigned int lines = 0;
 	char *rest, *line;
 
-	choice->text = vht_instance_events("available_events");
+	/* The same in all instances, and to be read at the top only. */
+	choice->text = vht_tracefs_read_all("available_events", NULL);
 	if (IS_ERR(choice->text)) {
 		int ret = PTR_ERR(choice->text);
 
@@ -228,8 +220,8 @@ static unsigned int vht_choice_mark(struct vht_choice *choice, char *glob)
 /* Enables what is wanted and off, and answers. */
 static void vht_select_wanted(struct vht *vht, u64 cookie, const struct vht_choice *choice)
 {
+	char *text = vht_tracefs_read_all("instances/" VHT_INSTANCE "/set_event", NULL);
 	unsigned int i, enabled = 0, were_on = 0, failed = 0;
-	char *text = vht_instance_events("set_event");
 	struct vht_list on = {};
 
 	if (IS_ERR(text)) {

@@ -23,8 +23,14 @@ static unsigned int drain_ms = 10;
 module_param(drain_ms, uint, 0444);
 MODULE_PARM_DESC(drain_ms, "A CPU's trace buffers are looked at so often [ms]");
 
-/* Packets that one run of a timer moves at most, for each source. */
-#define VHT_RUN_PACKETS		64
+/*
+ * Packets that one run of a timer moves at most, for each source: 1 MiB in sub-buffers
+ * of 4 KiB, a fraction of a millisecond.
+ */
+#define VHT_RUN_PACKETS		256
+
+/* From so many on a CPU is busy, and its next run is a jiffy away. */
+#define VHT_BUSY_PACKETS	16
 
 /* ... and for each CPU that does not look after itself. */
 #define VHT_SCAN_PACKETS	16
@@ -63,11 +69,11 @@ void vht_publish(struct vht_producer *producer, u64 stuck)
 	WRITE_ONCE(shared->drain_counter, cpu_to_le64(vht_counter()));
 }
 
-/* Looks after one CPU; true if there may be more. */
+/* Looks after one CPU; true if it is busy tracing. */
 static bool vht_drain_cpu(struct vht *vht, unsigned int cpu, unsigned int packets)
 {
 	enum vht_drain how = READ_ONCE(vht->ending) ? VHT_DRAIN_ALL : VHT_DRAIN_LAZY;
-	bool more = false;
+	bool busy = false;
 	unsigned int i;
 
 	for (i = 0; i < vht->source_count; i++) {
@@ -76,11 +82,11 @@ static bool vht_drain_cpu(struct vht *vht, unsigned int cpu, unsigned int packet
 
 		if (!raw_spin_trylock(&producer->lock))
 			continue;
-		if (source->ops->drain(producer, packets, how) >= packets)
-			more = true;
+		if (source->ops->drain(producer, packets, how) >= VHT_BUSY_PACKETS)
+			busy = true;
 		raw_spin_unlock(&producer->lock);
 	}
-	return more;
+	return busy;
 }
 
 /* Looks after the CPUs that do not do it themselves. */
@@ -122,21 +128,21 @@ static void vht_drain_timer(struct timer_list *timer)
 {
 	struct vht_cpu *self = timer_container_of(self, timer, timer);
 	struct vht *vht = self->vht;
-	bool more;
+	bool busy;
 
 	if (vht_is_in_event()) {
 		if (READ_ONCE(self->online))
 			mod_timer(&self->timer, jiffies + 1);
 		return;
 	}
-	more = vht_drain_cpu(vht, self->cpu, VHT_RUN_PACKETS);
+	busy = vht_drain_cpu(vht, self->cpu, VHT_RUN_PACKETS);
 	WRITE_ONCE(self->drained, jiffies);
 	vht_drain_others(vht);
 	vht_metadata_poll(vht);
 
 	if (READ_ONCE(self->online))
 		mod_timer(&self->timer, jiffies +
-			  (more || READ_ONCE(vht->ending) ? 1 : vht_period()));
+			  (busy || READ_ONCE(vht->ending) ? 1 : vht_period()));
 }
 
 static int vht_cpu_online(unsigned int cpu)

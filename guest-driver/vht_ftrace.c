@@ -144,21 +144,27 @@ static bool vht_ftrace_take(struct vht_producer *producer, const struct vht_pair
 	return true;
 }
 
-/* Is it time for the begun sub-buffer? */
+/* Is it time for the begun sub-buffer? @took_full: sub-buffers were taken just now. */
 static bool vht_ftrace_is_old(struct vht_producer *producer, bool took_full)
 {
 	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	unsigned long age = msecs_to_jiffies(VHT_BEGUN_MS);
+	unsigned long looked_at = ftrace->looked_at;
 
+	ftrace->looked_at = jiffies;
 	if (!ring_buffer_entries_cpu(producer->source->buffer, producer->cpu)) {
 		ftrace->begun = false;
 		return false;
 	}
+	/* A CPU that sleeps is looked at by chance only: this may be it for long. */
+	if (time_after_eq(jiffies, looked_at + age))
+		return true;
 	if (!ftrace->begun || took_full) {
 		ftrace->begun = true;
 		ftrace->begun_at = jiffies;
 		return false;
 	}
-	return time_after_eq(jiffies, ftrace->begun_at + msecs_to_jiffies(VHT_BEGUN_MS));
+	return time_after_eq(jiffies, ftrace->begun_at + age);
 }
 
 static unsigned int vht_ftrace_drain(struct vht_producer *producer, unsigned int packets,

@@ -73,6 +73,7 @@ enum vht_drain {
  * @page_size: bytes of it
  * @seen_read: count of events read from the ftrace buffer, at the last look
  * @seen_lost: count of events that ftrace lost, at the last look
+ * @looked_at: jiffies of the last look
  * @begun: a begun sub-buffer waits since @begun_at
  * @begun_at: jiffies
  */
@@ -81,6 +82,7 @@ struct vht_ftrace_cpu {
 	size_t page_size;
 	unsigned long seen_read;
 	unsigned long seen_lost;
+	unsigned long looked_at;
 	bool begun;
 	unsigned long begun_at;
 };
