@@ -26,7 +26,8 @@ struct export {
 	const char *recording;
 	const char *names;	/* NULL: the default */
 	const char *vm;		/* NULL: all */
-	char *partial;		/* where the trace is while it is written */
+	char *partial;		/* directory of our own while the trace is written */
+	char *trace;		/* the trace in it */
 	bool is_single;		/* one VM: the trace is the directory itself */
 };
 
@@ -68,12 +69,14 @@ static bool add_source(bt_graph *graph, const struct export *export,
 	if (!class || !params ||
 	    bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) ||
 	    bt_value_array_append_string_element(inputs, export->recording) ||
+	    /* babeltrace2 before 2.0.5 reads an empty text as the one before it. */
+	    bt_value_map_insert_bool_entry(params, "pad-empty", BT_TRUE) ||
 	    (export->names &&
 	     bt_value_map_insert_string_entry(params, "names", export->names)) ||
 	    (export->vm && bt_value_map_insert_string_entry(params, "vm", export->vm)))
 		graph_error("cannot make the source", error);
 	else if (bt_graph_add_source_component(graph, class, "recording", params,
-					       BT_LOGGING_LEVEL_WARNING, source))
+					       BT_LOGGING_LEVEL_NONE, source))
 		graph_error("cannot read the recording", error);
 	else
 		done = true;
@@ -96,12 +99,12 @@ static bool add_sink(bt_graph *graph, const struct export *export,
 	class = bt_plugin_borrow_sink_component_class_by_name_const(plugin, "fs");
 	params = bt_value_map_create();
 	if (!class || !params ||
-	    bt_value_map_insert_string_entry(params, "path", export->partial) ||
+	    bt_value_map_insert_string_entry(params, "path", export->trace) ||
 	    bt_value_map_insert_bool_entry(params, "quiet", BT_TRUE) ||
 	    bt_value_map_insert_bool_entry(params, "assume-single-trace", export->is_single))
 		graph_error("cannot make the sink", error);
 	else if (bt_graph_add_sink_component(graph, class, "ctf", params,
-					     BT_LOGGING_LEVEL_WARNING, sink))
+					     BT_LOGGING_LEVEL_NONE, sink))
 		graph_error("cannot write", error);
 	else
 		done = true;
@@ -155,21 +158,23 @@ static bool export_ctf(struct export *export, const char *out, GError **error)
 		return false;
 	}
 	export->partial = g_strdup_printf("%s.partial-%d", out, (int)getpid());
+	/* The sink insists on making the directory of a single trace itself. */
+	export->trace = g_build_filename(export->partial, "trace", NULL);
 	if (mkdir(export->partial, 0777)) {
 		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot make directory: %s: %s",
 			    export->partial, g_strerror(errno));
 		goto out;
 	}
 	done = run_graph(export, error);
-	if (done && rename(export->partial, out)) {
+	if (done && rename(export->trace, out)) {
 		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot rename: %s to %s: %s",
-			    export->partial, out, g_strerror(errno));
+			    export->trace, out, g_strerror(errno));
 		done = false;
 	}
-	if (!done)
-		nftw(export->partial, remove_entry, MAX_OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+	nftw(export->partial, remove_entry, MAX_OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 out:
 	g_free(export->partial);
+	g_free(export->trace);
 	return done;
 }
 

@@ -23,6 +23,7 @@
 #define MAX_NAME	128	/* bytes of a name; longer ones are cut */
 #define MAX_CALLS	64	/* tables of names looked at in one print format */
 #define MAX_ID		65535
+#define MAX_COUNT	4096	/* numbers in a fixed array */
 #define MAX_RECORD	(1 << 24)	/* no event is larger: offsets beyond are nonsense */
 
 struct class_table {
@@ -30,6 +31,7 @@ struct class_table {
 	unsigned int long_size;
 	GPtrArray *classes;
 	struct event_class *by_id[MAX_ID + 1];
+	GHashTable *texts;	/* GBytes: all that was parsed -> struct event_class */
 	GStringChunk *strings;
 };
 
@@ -64,6 +66,8 @@ struct class_table *class_table_new(enum naming naming)
 	table->long_size = 8;
 	table->classes = g_ptr_array_new_with_free_func(event_class_free);
 	table->strings = g_string_chunk_new(65536);
+	table->texts = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
+					     (GDestroyNotify)g_bytes_unref, NULL);
 	return table;
 }
 
@@ -71,6 +75,7 @@ void class_table_free(struct class_table *table)
 {
 	if (!table)
 		return;
+	g_hash_table_unref(table->texts);
 	g_ptr_array_unref(table->classes);
 	g_string_chunk_free(table->strings);
 	g_free(table);
@@ -142,6 +147,9 @@ static const char *intern_name(struct class_table *table, const char *at, size_t
 	for (size_t i = 0; i < size; i++)
 		name[i] = g_ascii_isalnum(at[i]) ? at[i] : '_';
 	name[size] = 0;
+	if (!size || g_ascii_isdigit(name[0]))
+		name[0] = '_';
+	name[MAX(size, 1)] = 0;
 	return g_string_chunk_insert_const(table->strings, name);
 }
 
@@ -375,7 +383,7 @@ static void compile_field(const struct class_table *table, const struct field_li
 	field->offset = line->offset;
 	field->size = line->size;
 	field->is_signed = line->is_signed;
-	field->is_hex = is_pointer;
+	field->is_hex = field->is_pointer = is_pointer;
 	field->is_relative = line->is_relative;
 	field->element_size = element;
 	if (line->is_dynamic) {
@@ -403,6 +411,9 @@ static void compile_field(const struct class_table *table, const struct field_li
 			field->element_size = 1;
 		field->kind = FIELD_NUMBERS;
 		field->count = line->size / field->element_size;
+		/* No event is that long: what there is of it will do. */
+		if (field->count > MAX_COUNT)
+			field->kind = FIELD_TAIL_NUMBERS;
 		return;
 	}
 	if (!is_number_size(line->size)) {
@@ -412,6 +423,8 @@ static void compile_field(const struct class_table *table, const struct field_li
 		field->is_signed = false;
 		field->is_hex = true;
 		field->count = line->size;
+		if (field->count > MAX_COUNT)
+			field->kind = FIELD_TAIL_NUMBERS;
 		return;
 	}
 	field->kind = FIELD_NUMBER;
@@ -445,7 +458,18 @@ static struct event_field *find_field(struct event_class *class, const char *nam
 	return NULL;
 }
 
+/* A name's value as the field holds it. Return: false if it cannot. */
+static bool fit_value(const struct event_field *field, uint64_t value, uint64_t *out)
+{
+	unsigned int spare = 64 - field->element_size * 8;
+	int64_t extended = (int64_t)(value << spare) >> spare;
+
+	*out = field->is_signed ? (uint64_t)extended : value << spare >> spare;
+	return *out == value || (uint64_t)extended == value || value << spare >> spare == value;
+}
+
 static struct enumeration *enumeration_new(struct class_table *table,
+					   const struct event_field *field,
 					   const struct name_table *names)
 {
 	struct enumeration *e = g_new0(struct enumeration, 1);
@@ -458,7 +482,8 @@ static struct enumeration *enumeration_new(struct class_table *table,
 	for (guint i = 0; i < names->labels->len; i++) {
 		struct enumeration_entry *entry = &e->entries[e->count];
 
-		entry->value = g_array_index(names->values, uint64_t, i);
+		if (!fit_value(field, g_array_index(names->values, uint64_t, i), &entry->value))
+			continue;
 		entry->label = intern_label(table, g_ptr_array_index(names->labels, i));
 		if (*entry->label)
 			e->count++;
@@ -480,7 +505,7 @@ static void attach_enumerations(struct class_table *table, struct event_class *c
 		struct event_field *field = find_field(class, names.field, names.field_size);
 
 		if (field && field->kind == FIELD_NUMBER && !field->enumeration) {
-			field->enumeration = enumeration_new(table, &names);
+			field->enumeration = enumeration_new(table, field, &names);
 			field->is_hex |= names.is_flags;
 		}
 		g_free(names.zero);
@@ -539,7 +564,7 @@ static void attach_conversions(struct event_class *class, struct span format)
 	for (p = format.at; p < argument && argument < format.end; p++) {
 		struct event_field *field = NULL;
 		const char *end, *rec;
-		bool is_pointer, is_symbol, is_hex;
+		bool is_pointer, is_symbol, is_hex, is_text;
 
 		if (*p != '%')
 			continue;
@@ -554,16 +579,20 @@ static void attach_conversions(struct event_class *class, struct span format)
 		is_pointer = *p == 'p';
 		is_symbol = is_pointer && p + 1 < argument && strchr("sSfFB", p[1]);
 		is_hex = is_pointer || *p == 'x' || *p == 'X';
+		/* A text that the kernel knows by its address: printk_formats. */
+		is_text = *p == 's';
 		end = argument_end(argument + 1, format.end);
 		rec = memmem(argument, end - argument, "REC->", 5);
-		if (rec && is_hex) {
+		if (rec && (is_hex || is_text)) {
 			const char *name = rec + 5;
 
 			for (rec = name; rec < end && (g_ascii_isalnum(*rec) || *rec == '_'); rec++)
 				;
 			field = find_field(class, name, rec - name);
 		}
-		if (field && field->kind != FIELD_STRING) {
+		if (field && is_text && field->kind == FIELD_NUMBER && field->is_pointer)
+			field->is_symbol = true;
+		if (field && is_hex && field->kind != FIELD_STRING) {
 			field->is_hex = true;
 			field->is_symbol |= is_symbol && field->element_size >= 4;
 		}
@@ -704,16 +733,34 @@ static bool parse_lines(struct class_table *table, struct event_class *class, st
 	return has_name && has_id;
 }
 
+/* A format comes anew with each reader that attaches. */
+static struct event_class *known_format(struct class_table *table, const char *system,
+					const char *text, size_t text_size)
+{
+	GBytes *key = g_bytes_new_static(text, text_size);
+	struct event_class *class = g_hash_table_lookup(table->texts, key);
+
+	g_bytes_unref(key);
+	if (!class || strcmp(class->system, system))
+		return NULL;
+	table->by_id[class->id] = class;
+	return class;
+}
+
 struct event_class *class_table_add_format(struct class_table *table, const char *system,
 					   size_t system_size, const char *text,
 					   size_t text_size)
 {
-	struct event_class *class = g_new0(struct event_class, 1);
+	const char *name = intern_name(table, system, system_size);
+	struct event_class *class = known_format(table, name, text, text_size);
 	struct span rest = { text, text + MIN(text_size, FORMAT_MAX_TEXT) };
 	char buffer[MAX_NAME + 32];
 
+	if (class)
+		return class;
+	class = g_new0(struct event_class, 1);
 	class->pid_offset = class->flags_offset = class->preempt_offset = -1;
-	class->system = intern_name(table, system, system_size);
+	class->system = name;
 	class->fields = g_new0(struct event_field, FORMAT_MAX_FIELDS);
 	if (!parse_lines(table, class, &rest)) {
 		event_class_free(class);
@@ -733,5 +780,6 @@ struct event_class *class_table_add_format(struct class_table *table, const char
 	class->index = table->classes->len;
 	g_ptr_array_add(table->classes, class);
 	table->by_id[class->id] = class;
+	g_hash_table_replace(table->texts, g_bytes_new_static(text, text_size), class);
 	return class;
 }

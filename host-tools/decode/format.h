@@ -73,8 +73,9 @@ enum field_kind {
  * @kind: how it lies in the event
  * @element_size: bytes of the number, or of one of the numbers: 1, 2, 4 or 8
  * @is_signed: of the number(s)
+ * @is_pointer: declared as one
  * @is_hex: best shown in hexadecimal: an address, or bits
- * @is_symbol: an address in the kernel's code
+ * @is_symbol: an address in the kernel that has a name, or of a text
  * @is_relative: __rel_loc: the word counts from its own end
  * @is_bitmask: the numbers are the words of a set of bits
  * @is_hidden: not shown under the chosen naming, e.g. what the name says already
@@ -89,6 +90,7 @@ struct event_field {
 	enum field_kind kind;
 	uint8_t element_size;
 	bool is_signed;
+	bool is_pointer;
 	bool is_hex;
 	bool is_symbol;
 	bool is_relative;

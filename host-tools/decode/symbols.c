@@ -9,7 +9,9 @@
 #include <string.h>
 
 /* Farther from a symbol than this an address is in nothing we know. */
-#define MAX_DISTANCE	(1 << 24)
+#define MAX_DISTANCE	(1 << 20)
+/* What lies below are places in per-CPU data, not addresses. */
+#define MIN_ADDRESS	(1 << 28)
 #define MAX_SYMBOLS	(1 << 24)
 #define MAX_NAME	256
 
@@ -48,7 +50,8 @@ static void symbols_add_line(struct symbols *symbols, const char *line, const ch
 
 	for (p = line; p < end && g_ascii_isxdigit(*p) && p - line < 16; p++)
 		symbol.address = symbol.address << 4 | g_ascii_xdigit_value(*p);
-	if (p == line || end - p < 4 || p[0] != ' ' || p[2] != ' ' || !symbol.address)
+	if (p == line || end - p < 4 || p[0] != ' ' || p[2] != ' ' ||
+	    symbol.address < MIN_ADDRESS)
 		return;
 	symbol.name = p + 3;
 	for (p = symbol.name; p < end && *p > ' ' && *p < 127 && p - symbol.name < MAX_NAME; p++)
@@ -84,7 +87,17 @@ static gint compare(gconstpointer a, gconstpointer b)
 
 void symbols_finish(struct symbols *symbols)
 {
+	struct symbol *array = (struct symbol *)symbols->array->data;
+	guint kept = 0;
+
+	/* A list comes with each reader that attached. */
 	g_array_sort(symbols->array, compare);
+	for (guint i = 0; i < symbols->array->len; i++) {
+		if (kept && array[kept - 1].address == array[i].address)
+			kept--;
+		array[kept++] = array[i];
+	}
+	g_array_set_size(symbols->array, kept);
 }
 
 const char *symbols_find(const struct symbols *symbols, uint64_t address, size_t *length,

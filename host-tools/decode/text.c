@@ -161,6 +161,12 @@ static const char *escape_of(char c)
 	}
 }
 
+/* Bytes above 127 are part of UTF-8. */
+static bool stands_for_itself(unsigned char c)
+{
+	return c >= ' ' && c != '\\' && c != '\'' && c != '"' && c != '?' && c != 127;
+}
+
 static void text_quoted(struct text *text, const char *string, size_t size)
 {
 	text_bytes(text, "\"", 1);
@@ -168,11 +174,7 @@ static void text_quoted(struct text *text, const char *string, size_t size)
 		const char *escape;
 		char hex[4];
 
-		if (i < size && string[i] >= ' ' && string[i] != '\\' && string[i] != '\'' &&
-		    string[i] != '"' && string[i] != '?' && string[i] != 127)
-			continue;
-		/* Bytes above 127 are part of UTF-8. */
-		if (i < size && string[i] & 0x80)
+		if (i < size && stands_for_itself(string[i]))
 			continue;
 		text_bytes(text, string + begin, i - begin);
 		begin = i + 1;
@@ -230,15 +232,17 @@ static void text_enumeration(struct text *text, const struct event_field *field,
 static void text_numbers(struct text *text, const struct decoder_item *item,
 			 const struct event_field *field)
 {
-	uint32_t count;
-	const uint8_t *numbers = field_numbers(field, item->data, item->size, &count);
+	uint32_t there, count;
+	const uint8_t *numbers = field_numbers(field, item->data, item->size, &there);
 
+	/* Of a fixed number, those that the event is too short for are 0. */
+	count = field->kind == FIELD_NUMBERS ? field->count : there;
 	text_bytes(text, "[", 1);
 	for (uint32_t i = 0; i < count; i++) {
 		text_bytes(text, i ? ", [" : " [", i ? 3 : 2);
 		text_unsigned(text, i);
 		text_bytes(text, "] = ", 4);
-		text_number(text, field, number_at(field, numbers, i));
+		text_number(text, field, i < there ? number_at(field, numbers, i) : 0);
 	}
 	text_bytes(text, " ]", 2);
 }
@@ -249,7 +253,14 @@ void text_symbol(struct text *text, const struct decoder_guest *guest, uint64_t 
 	size_t length;
 	const char *name;
 
-	name = guest ? symbols_find(guest->symbols, address, &length, &offset) : NULL;
+	if (!guest)
+		return;
+	name = printk_formats_find(guest->formats, address);
+	if (name) {
+		text_string(text, name);
+		return;
+	}
+	name = symbols_find(guest->symbols, address, &length, &offset);
 	if (!name)
 		return;
 	text_bytes(text, name, length);
@@ -410,12 +421,23 @@ static void text_name(struct text *text, const struct event_field *field, bool i
 	text_bytes(text, " = ", 3);
 }
 
-/* Text made by another function, in quotes: escaped where it lies. */
+/* Text made by another function, put in quotes, and escaped where it must be. */
 static void text_quote_from(struct text *text, size_t begin)
 {
-	size_t size = text->used - begin;
-	char *copy = g_memdup2(text->data + begin, size);
+	size_t size = text->used - begin, plain;
+	char *copy;
 
+	for (plain = begin; plain < text->used && stands_for_itself(text->data[plain]); plain++)
+		;
+	if (plain == text->used) {
+		text_room(text, 2);
+		memmove(text->data + begin + 1, text->data + begin, size);
+		text->data[begin] = '"';
+		text->data[text->used + 1] = '"';
+		text->used += 2;
+		return;
+	}
+	copy = g_memdup2(text->data + begin, size);
 	text->used = begin;
 	text_quoted(text, copy, size);
 	g_free(copy);
@@ -427,6 +449,7 @@ static void text_field(struct text *text, const struct decoder_item *item,
 	const char *string;
 	uint64_t value;
 	uint32_t length;
+	size_t begin;
 
 	switch (field->kind) {
 	case FIELD_NUMBER:
@@ -459,9 +482,9 @@ static void text_field(struct text *text, const struct decoder_item *item,
 	}
 	if (field->is_symbol) {
 		text_name(text, field, false, "", "_symbol");
-		text_bytes(text, "\"", 1);
+		begin = text->used;
 		text_symbols(text, item, field);
-		text_bytes(text, "\"", 1);
+		text_quote_from(text, begin);
 	}
 }
 

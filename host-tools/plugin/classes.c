@@ -287,13 +287,14 @@ static bool set_common_context(bt_trace_class *trace_class, bt_stream_class *str
 
 struct stream_classes *stream_classes_new(bt_trace_class *trace_class,
 					  bt_clock_class *clock_class, const char *name,
-					  bool has_task)
+					  bool has_cpu, bool has_task)
 {
 	struct stream_classes *classes = g_new0(struct stream_classes, 1);
 	bt_stream_class *stream_class = bt_stream_class_create(trace_class);
 
 	classes->stream_class = stream_class;
 	classes->has_task = has_task;
+	classes->empty = "";
 	classes->event_classes =
 		g_ptr_array_new_with_free_func((GDestroyNotify)bt_event_class_put_ref);
 	text_init(&classes->scratch);
@@ -303,7 +304,7 @@ struct stream_classes *stream_classes_new(bt_trace_class *trace_class,
 	bt_stream_class_set_assigns_automatic_event_class_id(stream_class, BT_FALSE);
 	bt_stream_class_set_supports_packets(stream_class, BT_TRUE, BT_TRUE, BT_TRUE);
 	bt_stream_class_set_supports_discarded_events(stream_class, BT_TRUE, BT_TRUE);
-	if (!set_packet_context(trace_class, stream_class) ||
+	if ((has_cpu && !set_packet_context(trace_class, stream_class)) ||
 	    (has_task && !set_common_context(trace_class, stream_class)))
 		goto failed;
 	return classes;
@@ -334,8 +335,11 @@ const bt_event_class *stream_classes_get(struct stream_classes *classes,
 	return g_ptr_array_index(array, class->index);
 }
 
-static bool fill_string(bt_field *member, const char *text, uint64_t size)
+static bool fill_string(const struct stream_classes *classes, bt_field *member,
+			const char *text, uint64_t size)
 {
+	if (!size)
+		return !bt_field_string_set_value(member, classes->empty);
 	bt_field_string_clear(member);
 	return !bt_field_string_append_with_length(member, text, size);
 }
@@ -357,9 +361,11 @@ static void fill_numbers(bt_field *member, const struct event_field *field,
 			    i < count ? number_at(field, numbers, i) : 0);
 }
 
-static bool fill_made_text(bt_field *member, struct text *scratch)
+static bool fill_made_text(struct stream_classes *classes, bt_field *member)
 {
-	bool done = fill_string(member, scratch->data, strnlen(scratch->data, scratch->used));
+	struct text *scratch = &classes->scratch;
+	bool done = fill_string(classes, member, scratch->data,
+				strnlen(scratch->data, scratch->used));
 
 	scratch->used = 0;
 	return done;
@@ -389,7 +395,7 @@ static bool fill_payload(struct stream_classes *classes, const struct decoder_it
 		case FIELD_DYNAMIC_STRING:
 		case FIELD_TAIL_STRING:
 			string = field_text(field, item->data, item->size, &count);
-			if (!fill_string(member, string, count))
+			if (!fill_string(classes, member, string, count))
 				return false;
 			break;
 		case FIELD_NUMBERS:
@@ -409,14 +415,14 @@ static bool fill_payload(struct stream_classes *classes, const struct decoder_it
 		if (field->is_symbol) {
 			member = bt_field_structure_borrow_member_field_by_index(payload, next++);
 			text_symbols(&classes->scratch, item, field);
-			if (!fill_made_text(member, &classes->scratch))
+			if (!fill_made_text(classes, member))
 				return false;
 		}
 	}
 	if (class_has_message(class)) {
 		text_message(&classes->scratch, item);
-		return fill_made_text(bt_field_structure_borrow_member_field_by_index(payload, next),
-				      &classes->scratch);
+		return fill_made_text(classes,
+				      bt_field_structure_borrow_member_field_by_index(payload, next));
 	}
 	return true;
 }
@@ -433,8 +439,8 @@ bool stream_classes_fill(struct stream_classes *classes, const struct decoder_it
 			name = "";
 		bt_field_integer_signed_set_value(
 			bt_field_structure_borrow_member_field_by_index(context, 0), item->pid);
-		if (!fill_string(bt_field_structure_borrow_member_field_by_index(context, 1), name,
-				 strlen(name)))
+		if (!fill_string(classes, bt_field_structure_borrow_member_field_by_index(context, 1),
+				 name, strlen(name)))
 			return false;
 	}
 	return fill_payload(classes, item, bt_event_borrow_payload_field(event));

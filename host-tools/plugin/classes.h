@@ -17,12 +17,14 @@
  * @has_task: the event common context holds tid and procname
  * @event_classes: bt_event_class *, by the index of the decoder's class; NULL
  *	for those not yet seen
+ * @empty: what an empty text is given as
  * @scratch: room for texts
  */
 struct stream_classes {
 	bt_stream_class *stream_class;
 	bool has_task;
 	GPtrArray *event_classes;
+	const char *empty;
 	struct text scratch;
 };
 
@@ -31,13 +33,14 @@ struct stream_classes {
  * @trace_class: the trace class to make it in
  * @clock_class: of its times
  * @name: of the stream class
+ * @has_cpu: its streams belong to CPUs
  * @has_task: its events belong to tasks
  * Return: the classes, to be freed with stream_classes_free(), or NULL without
  * memory.
  */
 struct stream_classes *stream_classes_new(bt_trace_class *trace_class,
 					  bt_clock_class *clock_class, const char *name,
-					  bool has_task);
+					  bool has_cpu, bool has_task);
 
 /** stream_classes_free - give up a stream class and its event classes; NULL is fine */
 void stream_classes_free(struct stream_classes *classes);

@@ -15,7 +15,8 @@ BT_PLUGIN_SOURCE_COMPONENT_CLASS_DESCRIPTION(recording,
 	"Read a recording made by `hypertrace record`.");
 BT_PLUGIN_SOURCE_COMPONENT_CLASS_HELP(recording,
 	"Parameters: inputs (array of one string: the recording's directory), "
-	"names (string: lttng or ftrace), vm (string: glob), raw (boolean). "
+	"names (string: lttng or ftrace), vm (string: glob), raw (boolean), "
+	"pad-empty (boolean: an empty text as a space). "
 	"See hypertrace-export(1).");
 BT_PLUGIN_SOURCE_COMPONENT_CLASS_INITIALIZE_METHOD(recording, recording_source_init);
 BT_PLUGIN_SOURCE_COMPONENT_CLASS_FINALIZE_METHOD(recording, recording_source_fini);

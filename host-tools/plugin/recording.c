@@ -30,6 +30,7 @@ struct component {
 	char *path;
 	char *vm;
 	struct decoder_options options;
+	const char *empty;	/* what an empty text is given as */
 };
 
 /* One stream of the decoder. */
@@ -103,6 +104,7 @@ bt_component_class_initialize_method_status recording_source_init(
 	const bt_value *names = string_entry(params, "names");
 	const bt_value *vm = string_entry(params, "vm");
 	const bt_value *raw = bt_value_map_borrow_entry_value_const(params, "raw");
+	const bt_value *pad = bt_value_map_borrow_entry_value_const(params, "pad-empty");
 	const char *path = input_path(params);
 	struct recording *recording;
 	GError *error = NULL;
@@ -122,6 +124,8 @@ bt_component_class_initialize_method_status recording_source_init(
 		goto failed;
 	}
 	component->options.is_raw = raw && bt_value_is_bool(raw) && bt_value_bool_get(raw);
+	/* For a reader that shows the text before in place of an empty one. */
+	component->empty = pad && bt_value_is_bool(pad) && bt_value_bool_get(pad) ? " " : "";
 	component->vm = vm ? g_strdup(bt_value_string_get(vm)) : NULL;
 	component->options.vm = component->vm;
 	/* Say now what is wrong with the path, not when the graph runs. */
@@ -311,7 +315,8 @@ static struct stream_classes *find_classes(const struct iterator *it,
 		const struct decoder_stream *other = decoder_stream_at(it->decoder, i);
 
 		if (other->vm_index == stream->vm_index && other->epoch == stream->epoch &&
-		    other->generation == stream->generation && other->source == stream->source)
+		    other->generation == stream->generation && other->source == stream->source &&
+		    (other->cpu == VHT_CPU_NONE) == (stream->cpu == VHT_CPU_NONE))
 			return it->streams[i].classes;
 	}
 	return NULL;
@@ -331,10 +336,12 @@ static bool make_stream(struct iterator *it, const struct decoder_stream *stream
 		name = g_strdup_printf("%s-%u.%u", word ? word : "source", stream->epoch,
 				       stream->generation);
 		output->classes = stream_classes_new(trace_class, it->clock_class, name,
+						     stream->cpu != VHT_CPU_NONE,
 						     stream->source == VHT_SOURCE_FTRACE);
 		g_free(name);
 		if (!output->classes)
 			return false;
+		output->classes->empty = it->component->empty;
 		g_ptr_array_add(it->classes, output->classes);
 	}
 	output->stream = bt_stream_create(output->classes->stream_class, trace);
@@ -510,10 +517,11 @@ static bool put_packet_beginning(struct iterator *it, struct output_stream *outp
 	output->events = 0;
 	if (!output->packet)
 		return false;
-	context = bt_packet_borrow_context_field(output->packet);
-	bt_field_integer_unsigned_set_value(
-		bt_field_structure_borrow_member_field_by_index(context, 0),
-		cpu == VHT_CPU_NONE ? 0 : cpu);
+	if (cpu != VHT_CPU_NONE) {
+		context = bt_packet_borrow_context_field(output->packet);
+		bt_field_integer_unsigned_set_value(
+			bt_field_structure_borrow_member_field_by_index(context, 0), cpu);
+	}
 	return put(it, bt_message_packet_beginning_create_with_default_clock_snapshot(
 			       it->self, output->packet, time));
 }
