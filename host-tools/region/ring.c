@@ -123,12 +123,13 @@ static const char *check_owner(const struct ring *ring, const struct packet_head
 
 enum ring_result ring_take(struct ring *ring, GByteArray *out, uint64_t limit)
 {
-	const uint8_t *data = ring->base + ring->entry.ring_offset;
 	uint64_t size = ring->entry.ring_size;
+	const uint8_t *data;
 	unsigned int seen;
 
 	if (ring->damage)
 		return RING_DAMAGED;
+	data = ring->base + ring->entry.ring_offset;
 	if (!ring_look(ring)) {
 		set_damage(ring, "nonsense positions");
 		return RING_DAMAGED;
