@@ -25,7 +25,8 @@
  * @out: the file, made with the first packet
  * @epoch: of the driver's life, 0 for host streams
  * @generation: likewise
- * @base_lost: events_lost when the session began
+ * @first: the entry as the session met it, for the first state packet
+ * @base_lost: events_lost up to which nothing is counted
  * @base_events: events up to the first packet that is counted
  * @stats: see there
  * @time: see there
@@ -36,6 +37,7 @@ struct tap {
 	struct writer_stream *out;
 	uint32_t epoch;
 	uint32_t generation;
+	struct stream_entry first;
 	uint64_t base_lost;
 	uint64_t base_events;
 	struct tap_stats stats;
@@ -48,6 +50,7 @@ struct tap {
  * @host_taps: struct tap *, the host's streams
  * @guest_taps: struct tap *, the streams of the driver's life @guest
  * @has_guest: @guest is set
+ * @has_looked: the guest header was looked at before
  * @is_superseded: a new driver has taken the place of @guest
  * @guest_problem: what was said last about the guest header, or NULL
  * @summaries: of taps that are finished
@@ -68,6 +71,7 @@ struct session {
 	GPtrArray *guest_taps;
 	struct region_guest guest;
 	bool has_guest;
+	bool has_looked;
 	bool is_superseded;
 	const char *guest_problem;
 	GPtrArray *summaries;
@@ -109,27 +113,50 @@ static struct tap *tap_new(uint32_t epoch, uint32_t generation)
 
 /**
  * tap_begin - note where a stream stands when the session meets it
+ * @is_new: the stream began after the session did: all of it counts
  */
-static void tap_begin(struct tap *tap)
+static void tap_begin(struct tap *tap, bool is_new)
 {
 	if (tap->ring.damage)
 		return;
 	ring_look(&tap->ring);
-	tap->base_lost = tap->ring.entry.events_lost;
 	tap->time.clock = tap->ring.entry.clock;
+	tap->first = tap->ring.entry;
+	if (is_new) {
+		tap->first.begin = 0;
+		tap->first.head = 0;
+		tap->first.packets = 0;
+		tap->first.events = 0;
+		tap->first.events_lost = 0;
+		tap->first.overwritten = 0;
+		tap->first.drain_counter = 0;
+	}
+	tap->base_lost = tap->first.events_lost;
 }
 
 /**
  * tap_open - make or continue the stream's file
+ *
+ * If the file cannot be the stream's, the stream counts as damaged.
+ *
  * Return: false with @error set.
  */
 static bool tap_open(struct session *session, struct tap *tap, GError **error)
 {
-	struct stream_entry *entry = &tap->ring.entry;
+	GError *cause = NULL;
 
-	tap->out = writer_stream_new(session->out, tap->epoch, tap->generation, entry, error);
-	if (!tap->out)
+	tap->out = writer_stream_new(session->out, tap->epoch, tap->generation, &tap->first,
+				     &cause);
+	if (!tap->out && g_error_matches(cause, HT_ERROR, HT_ERROR_FORMAT)) {
+		/* the guest has given two streams one name */
+		g_error_free(cause);
+		tap->ring.damage = "its file holds another stream";
+		return true;
+	}
+	if (!tap->out) {
+		g_propagate_error(error, cause);
 		return false;
+	}
 	if (tap->out->is_continued) {
 		/* what was lost while nobody recorded counts as well */
 		tap->base_lost = tap->out->state.events_lost;
@@ -137,7 +164,7 @@ static bool tap_open(struct session *session, struct tap *tap, GError **error)
 		return true;
 	}
 	tap->state_ns = clock_mono_ns();
-	return writer_stream_put_state(tap->out, entry, tap->epoch, tap->generation, error);
+	return writer_stream_put_state(tap->out, &tap->first, tap->epoch, tap->generation, error);
 }
 
 /**
@@ -255,6 +282,8 @@ static enum session_result tap_pass(struct session *session, struct tap *tap, GB
 	if (buffer->len) {
 		if (!tap->out && !tap_open(session, tap, error))
 			return SESSION_FAILED;
+		if (!tap->out)
+			return SESSION_IDLE;
 		known = tap->out->is_continued ? skip_known(tap, buffer) : 0;
 		if (known < buffer->len) {
 			note_packets(session, tap, buffer->data + known, buffer->len - known);
@@ -308,7 +337,7 @@ static bool tap_finish(struct session *session, struct tap *tap, bool is_superse
 	if (!tap->out && !tap->ring.damage && !is_superseded) {
 		if (!tap_open(session, tap, error))
 			return false;
-		is_told = !tap->out->is_continued;
+		is_told = tap->out && !tap->out->is_continued && !has_untold_loss(tap);
 	}
 	if (tap->out && !is_told &&
 	    !writer_stream_put_state(tap->out, &tap->ring.entry, tap->epoch, tap->generation,
@@ -318,6 +347,9 @@ static bool tap_finish(struct session *session, struct tap *tap, bool is_superse
 	add_stats(&session->past.stats, &tap->stats);
 	if (tap->ring.damage && !is_superseded)
 		session->past.damaged++;
+	/* a driver that came and went without a packet */
+	if (is_superseded && !tap->out)
+		return true;
 	if (session->summaries->len >= MAX_SUMMARIES) {
 		session->omitted++;
 		return true;
@@ -361,6 +393,8 @@ static bool finish_guest(struct session *session, bool is_superseded, GError **e
 
 /**
  * begin_guest - take the tables of a new driver
+ *
+ * A driver that was there at the first look began before the session.
  */
 static void begin_guest(struct session *session, const struct region_guest *guest)
 {
@@ -378,7 +412,7 @@ static void begin_guest(struct session *session, const struct region_guest *gues
 		return;
 	}
 	for (i = 0; i < guest->stream_count; i++)
-		tap_begin(session->guest_taps->pdata[i]);
+		tap_begin(session->guest_taps->pdata[i], session->has_looked);
 	session->guest = *guest;
 	session->has_guest = true;
 }
@@ -416,8 +450,10 @@ static bool look_at_guest(struct session *session, bool *can_read, GError **erro
 		g_printerr("hypertrace: warning: %s: vm=%s\n", problem, session->name);
 	session->guest_problem = problem;
 	*can_read = false;
-	if (state != REGION_GUEST_READY && state != REGION_GUEST_GONE)
+	if (state != REGION_GUEST_READY && state != REGION_GUEST_GONE) {
+		session->has_looked = true;
 		return true;
+	}
 
 	if (session->has_guest && (guest.epoch != session->guest.epoch ||
 				   guest.generation != session->guest.generation) &&
@@ -427,6 +463,7 @@ static bool look_at_guest(struct session *session, bool *can_read, GError **erro
 	session->is_superseded = false;
 	if (!session->has_guest)
 		begin_guest(session, &guest);
+	session->has_looked = true;
 	*can_read = session->has_guest;
 	if (session->has_guest && state == REGION_GUEST_READY)
 		select_events(session);
@@ -455,7 +492,7 @@ struct session *session_new(const char *name, struct region *region, int control
 		struct tap *tap = tap_new(0, 0);
 
 		ring_init_host(&tap->ring, region, i);
-		tap_begin(tap);
+		tap_begin(tap, false);
 		g_ptr_array_add(session->host_taps, tap);
 	}
 	return session;

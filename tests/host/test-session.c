@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Recording sessions: from a region that a producer fills to the files. */
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "producer.h"
+#include "recording/audit.h"
+#include "recording/reader.h"
+#include "scratch.h"
+#include "session.h"
+#include "tap.h"
+
+#define RING_SIZE	0x10000
+
+static int memory_fd;
+static uint8_t *memory;
+static struct producer producer;
+static GByteArray *buffer;
+
+static void fresh(void)
+{
+	if (memory) {
+		munmap(memory, PRODUCER_SIZE);
+		close(memory_fd);
+	}
+	memory_fd = memfd_create("region", MFD_CLOEXEC);
+	assert(memory_fd >= 0 && ftruncate(memory_fd, PRODUCER_SIZE) == 0);
+	memory = mmap(NULL, PRODUCER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
+	assert(memory != MAP_FAILED);
+	producer_init(&producer, memory, PRODUCER_SIZE, "vm");
+}
+
+static struct session *begin(struct writer *writer)
+{
+	struct region *region = region_map(dup(memory_fd), true, NULL);
+	struct session *session;
+
+	assert(region);
+	producer.host->reader = VHT_READER_ATTACHED;
+	session = session_new("vm", region, -1, writer, NULL, NULL);
+	assert(session);
+	return session;
+}
+
+/* Passes until there is nothing more. */
+static bool drain(struct session *session, GError **error)
+{
+	enum session_result result;
+
+	do {
+		result = session_pass(session, buffer, error);
+		if (result == SESSION_FAILED)
+			return false;
+	} while (result != SESSION_IDLE);
+	return true;
+}
+
+/* What check would say of one stream of the recording. */
+static struct audit_stream *audit(const char *recording, const char *name)
+{
+	g_autofree char *path = g_build_filename(recording, "vm", name, NULL);
+	struct recording_stream *stream = recording_stream_open(path, NULL);
+	struct audit_stream *result;
+	unsigned int epoch = 0, generation = 0;
+
+	assert(stream);
+	if (sscanf(name, "%u.%u/", &epoch, &generation) != 2)
+		epoch = 0;
+	result = audit_stream(stream, epoch, generation);
+	recording_stream_free(stream);
+	return result;
+}
+
+static bool is_whole(const char *recording, const char *name, uint64_t heartbeats)
+{
+	struct audit_stream *found = audit(recording, name);
+	bool good = !found->defect_count && !audit_has_loss(found) && !found->before &&
+		    found->heartbeats == heartbeats && !found->heartbeat_gaps;
+
+	audit_stream_free(found);
+	return good;
+}
+
+static void test_lossless(void)
+{
+	g_autofree char *path = scratch_path("lossless");
+	struct writer *writer = writer_new(path, NULL);
+	struct session_totals totals;
+	struct session *session;
+	uint64_t made[2] = { 0, 0 }, round, omitted, first, last;
+	GPtrArray *summaries;
+	GError *error = NULL;
+	uint32_t i;
+
+	fresh();
+	session = begin(writer);
+	producer_put_vmm(&producer, VHT_VMM_CREATED, 5, 4711, "");
+	producer_put_clock(&producer, 1000000, 2000, 1000000000);
+	ok(drain(session, &error), "a VM without a driver");
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 3, RING_SIZE);
+	producer_put_meta(&producer, VHT_META_ENV, 0, "kernel.release=6.1\n");
+	for (round = 0; round < 500; round++) {
+		for (i = 0; i < 2; i++)
+			while (producer_put_heartbeats(&producer, &producer.streams[1 + i],
+						       made[i], 100))
+				made[i] += 100;
+		if (!drain(session, &error))
+			break;
+	}
+	ok(!error && made[0] > 500 * 100, "%lu and %lu heartbeats are made and taken",
+	   (unsigned long)made[0], (unsigned long)made[1]);
+	session_totals(session, &totals);
+	ok(totals.stats.events == made[0] + made[1] + 2 && !totals.stats.lost &&
+	   !totals.stats.overwritten && !totals.damaged, "the sums say so");
+	ok(session_finish(session, &error), "finished");
+	summaries = session_summaries(session, &omitted);
+	ok(summaries->len == 4 && !omitted, "four streams in the summary");
+	ok(timeline_span(&((struct tap_summary *)summaries->pdata[2])->time,
+			 session_timeline(session), &first, &last) &&
+	   first == 1000000 - 1000 && last == 999000 + made[0] - 100,
+	   "with their first and last time on the host");
+	session_free(session);
+	writer_free(writer);
+	ok(is_whole(path, "1.1/heartbeat-cpu0", made[0]) &&
+	   is_whole(path, "1.1/heartbeat-cpu1", made[1]) && is_whole(path, "vmm", 0) &&
+	   is_whole(path, "1.1/metadata", 0), "every one is in the files, none twice");
+}
+
+static void test_loss(void)
+{
+	g_autofree char *path = scratch_path("loss");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	struct session_totals totals;
+	struct audit_stream *found;
+	GError *error = NULL;
+	uint64_t made = 0, lost = 0;
+
+	fresh();
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	session = begin(writer);
+	drain(session, &error);
+	while (producer_put_heartbeats(&producer, &producer.streams[1], made, 100))
+		made += 100;
+	/* full: what comes now is lost in the guest, and only the entry tells */
+	lost = 700;
+	producer.streams[1].live->events_lost += lost;
+	drain(session, &error);
+	session_totals(session, &totals);
+	ok(totals.stats.lost == lost && totals.stats.events == made, "loss in the guest is counted");
+	session_finish(session, &error);
+	session_free(session);
+	writer_free(writer);
+	found = audit(path, "1.1/heartbeat-cpu0");
+	ok(found->lost == lost && found->total_events == made && found->total_lost == lost &&
+	   !found->missing && !found->defect_count,
+	   "[S7] the recording says: written %lu = events %lu + lost %lu",
+	   (unsigned long)(made + lost), (unsigned long)found->total_events,
+	   (unsigned long)found->total_lost);
+	audit_stream_free(found);
+}
+
+static void test_late(void)
+{
+	g_autofree char *path = scratch_path("late");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	struct session_totals totals;
+	struct audit_stream *found;
+	GError *error = NULL;
+	uint64_t made = 0, before;
+
+	fresh();
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	while (made < 20000) {
+		producer_put_heartbeats(&producer, &producer.streams[1], made, 100);
+		made += 100;
+	}
+	before = producer.streams[1].live->overwritten;
+	session = begin(writer);
+	drain(session, &error);
+	session_totals(session, &totals);
+	ok(before && totals.stats.before == before && !totals.stats.overwritten,
+	   "[S5] a late recorder counts what was overwritten before");
+
+	/* nobody reads for a while, as if the recorder was killed */
+	producer.host->reader = VHT_READER_NONE;
+	session_free(session);
+	writer_free(writer);
+	before = producer.streams[1].live->overwritten;
+	while (producer.streams[1].live->overwritten < before + 50) {
+		producer_put_heartbeats(&producer, &producer.streams[1], made, 100);
+		made += 100;
+	}
+	before = producer.streams[1].live->overwritten - before;
+	writer = writer_new(path, NULL);
+	session = begin(writer);
+	drain(session, &error);
+	session_totals(session, &totals);
+	ok(totals.stats.overwritten == before && !totals.stats.before,
+	   "[H3] one that goes on counts what was overwritten between: %lu",
+	   (unsigned long)totals.stats.overwritten);
+	session_finish(session, &error);
+	session_free(session);
+	writer_free(writer);
+	found = audit(path, "1.1/heartbeat-cpu0");
+	ok(found->missing == before && found->heartbeat_gaps == before * 100 &&
+	   !found->defect_count, "[H3] and no packet is there twice");
+	audit_stream_free(found);
+}
+
+static void test_generations(void)
+{
+	g_autofree char *path = scratch_path("generations");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	GError *error = NULL;
+	struct recording *rec;
+
+	fresh();
+	session = begin(writer);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 3, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	ok(drain(session, &error), "a driver");
+	producer.guest->state = VHT_GUEST_GONE;
+	producer_put_heartbeats(&producer, &producer.streams[1], 10, 10);
+	ok(drain(session, &error), "its goodbye");
+	producer.guest->state = VHT_GUEST_INIT;
+	memset(memory + producer.streams[0].live->ring_offset, 0xee, 3 * RING_SIZE);
+	ok(drain(session, &error), "[R5] while tables are written nobody looks at them");
+	producer_driver(&producer, 1, 2, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE / 2);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 7);
+	ok(drain(session, &error), "[R6] the next driver");
+	producer.host->epoch = 2;
+	producer_driver(&producer, 2, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 5);
+	ok(drain(session, &error) && session_finish(session, &error), "[R6] the next epoch");
+	session_free(session);
+	writer_free(writer);
+	ok(is_whole(path, "1.1/heartbeat-cpu0", 20) && is_whole(path, "1.2/heartbeat-cpu0", 7) &&
+	   is_whole(path, "2.1/heartbeat-cpu0", 5), "each has its files, whole");
+	rec = recording_open(path, NULL);
+	ok(rec && ((struct recording_vm *)rec->vms->pdata[0])->generations->len == 3,
+	   "and the reader finds them");
+	recording_free(rec);
+}
+
+/* The new driver comes in the middle of a pass: nothing of it gets into the old files. */
+static void test_change_unseen(void)
+{
+	g_autofree char *path = scratch_path("unseen");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	struct session_totals totals;
+	GError *error = NULL;
+
+	fresh();
+	session = begin(writer);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	drain(session, &error);
+	/* same header, but the ring holds another driver's packets already */
+	producer.streams[1].generation = 2;
+	producer.streams[1].sequence = 0;
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	drain(session, &error);
+	producer_driver(&producer, 1, 2, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 3);
+	ok(drain(session, &error) && session_finish(session, &error), "a change unseen");
+	session_totals(session, &totals);
+	ok(!totals.damaged, "is no damage");
+	session_free(session);
+	writer_free(writer);
+	ok(is_whole(path, "1.1/heartbeat-cpu0", 10) && is_whole(path, "1.2/heartbeat-cpu0", 3),
+	   "and no packet is in the wrong file");
+}
+
+static void test_hostile(void)
+{
+	g_autofree char *path = scratch_path("hostile");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	struct session_totals totals;
+	GError *error = NULL;
+	struct vht_packet *packet;
+	uint64_t made = 0;
+	GPtrArray *summaries;
+	uint64_t omitted;
+
+	fresh();
+	session = begin(writer);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 4, RING_SIZE);
+	for (; made < 1000; made += 100) {
+		producer_put_heartbeats(&producer, &producer.streams[1], made, 100);
+		producer_put_heartbeats(&producer, &producer.streams[2], made, 100);
+	}
+	packet = (void *)producer.streams[1].ring;
+	packet = (void *)((uint8_t *)packet + packet->packet_size * 3);
+	packet->packet_size = UINT64_MAX & ~127ULL;
+	/* two streams that claim to be the same */
+	producer.streams[3].live->cpu = 1;
+	producer_put_heartbeats(&producer, &producer.streams[3], 0, 10);
+	ok(session_pass(session, buffer, &error) != SESSION_FAILED || error,
+	   "[H1] a damaged stream does not end the pass");
+	if (error)
+		printf("# %s\n", error->message);
+	g_clear_error(&error);
+	drain(session, &error);
+	g_clear_error(&error);
+	session_finish(session, &error);
+	g_clear_error(&error);
+	session_totals(session, &totals);
+	summaries = session_summaries(session, &omitted);
+	ok(totals.damaged == 2 && summaries->len == 5, "[H1] it is reported: %lu damaged",
+	   (unsigned long)totals.damaged);
+	session_free(session);
+	writer_free(writer);
+	ok(is_whole(path, "1.1/heartbeat-cpu0", 300), "[H1] what was good of it is kept");
+	ok(is_whole(path, "1.1/heartbeat-cpu1", made), "[H1] the others are whole");
+
+	/* as many streams as there can be, none of them real */
+	path = (g_free(path), scratch_path("many"));
+	writer = writer_new(path, NULL);
+	fresh();
+	session = begin(writer);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer.guest->stream_count = VHT_MAX_STREAMS - VHT_STREAM_ID_GUEST;
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	ok(drain(session, &error) && session_finish(session, &error),
+	   "[H1] a table of 4064 streams");
+	session_totals(session, &totals);
+	ok(totals.damaged == VHT_MAX_STREAMS - VHT_STREAM_ID_GUEST - 2 &&
+	   totals.stats.events == 10, "[H1] of which two are real");
+	session_free(session);
+	writer_free(writer);
+
+	/* a driver that is a new one at every look */
+	path = (g_free(path), scratch_path("restless"));
+	writer = writer_new(path, NULL);
+	fresh();
+	session = begin(writer);
+	for (made = 1; made < 3000; made++) {
+		producer_driver(&producer, 1, (uint32_t)made, VHT_SOURCE_HEARTBEAT, 8, 0x4000);
+		if (session_pass(session, buffer, &error) == SESSION_FAILED)
+			break;
+	}
+	ok(made == 3000 && session_finish(session, &error), "[H1] 3000 drivers, one after another");
+	summaries = session_summaries(session, &omitted);
+	ok(summaries->len + omitted < 3000 && summaries->len <= 1024,
+	   "[H1] cost neither memory nor files without end: %u, %lu", summaries->len,
+	   (unsigned long)omitted);
+	session_free(session);
+	writer_free(writer);
+	g_free(path);
+	path = NULL;
+}
+
+static void test_truncated(void)
+{
+	g_autofree char *path = scratch_path("truncated");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	GError *error = NULL;
+
+	fresh();
+	session = begin(writer);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 100);
+	drain(session, &error);
+	producer_put_heartbeats(&producer, &producer.streams[1], 100, 100);
+	assert(ftruncate(memory_fd, 4096) == 0);
+	ok(!drain(session, &error), "a region cut off");
+	ok_error(&error, HT_ERROR_FORMAT, "is told");
+	session_free(session);
+	writer_free(writer);
+	ok(is_whole(path, "1.1/heartbeat-cpu0", 100), "what was recorded is whole");
+	munmap(memory, PRODUCER_SIZE);
+	close(memory_fd);
+	memory = NULL;
+}
+
+int main(void)
+{
+	scratch_init();
+	buffer = g_byte_array_new();
+	test_lossless();
+	test_loss();
+	test_late();
+	test_generations();
+	test_change_unseen();
+	test_hostile();
+	test_truncated();
+	g_byte_array_unref(buffer);
+	return tap_done();
+}
