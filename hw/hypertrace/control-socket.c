@@ -219,7 +219,7 @@ static void socket_accept(void *opaque)
  * @ht: the device
  * @errp: says what is wrong, for the person who wrote the command line
  *
- * Return: whether recorders can come.
+ * Return: whether recorders can come. If not, there is nothing to undo.
  */
 bool virtio_hypertrace_socket_init(VirtIOHypertrace *ht, Error **errp)
 {
@@ -228,6 +228,7 @@ bool virtio_hypertrace_socket_init(VirtIOHypertrace *ht, Error **errp)
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int i;
 
+    s->reader = NULL;
     for (i = 0; i < VIRTIO_HYPERTRACE_MAX_CLIENTS; i++) {
         s->client[i].fd = -1;
     }
@@ -243,6 +244,9 @@ bool virtio_hypertrace_socket_init(VirtIOHypertrace *ht, Error **errp)
     if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
         chmod(path, 0600) < 0 || listen(s->fd, 8) < 0) {
         error_setg_errno(errp, errno, "cannot listen at '%s'", path);
+        if (s->fd >= 0) {
+            close(s->fd);
+        }
         return false;
     }
     qemu_set_fd_handler(s->fd, socket_accept, NULL, ht);
@@ -267,9 +271,7 @@ void virtio_hypertrace_socket_fini(VirtIOHypertrace *ht)
             client_close(&s->client[i]);
         }
     }
-    if (s->fd >= 0) {
-        qemu_set_fd_handler(s->fd, NULL, NULL, NULL);
-        close(s->fd);
-        s->fd = -1;
-    }
+    qemu_set_fd_handler(s->fd, NULL, NULL, NULL);
+    close(s->fd);
+    s->fd = -1;
 }

@@ -90,15 +90,16 @@ static char *default_parent(Error **errp)
 /* pid of the QEMU that lives here, as it wrote it; 0 if unknown */
 static long owner_pid(int dirfd)
 {
-    char text[32] = "";
     int fd = openat(dirfd, "pid", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    long pid = 0;
+    char text[32] = "";
+    const char *end;
+    long pid;
 
     if (fd < 0) {
         return 0;
     }
     if (read(fd, text, sizeof(text) - 1) < 0 ||
-        qemu_strtol(text, NULL, 10, &pid) == -EINVAL) {
+        qemu_strtol(text, &end, 10, &pid) < 0) {
         pid = 0;
     }
     close(fd);
@@ -212,18 +213,18 @@ fail:
 /**
  * virtio_hypertrace_dir_close: leave the directory
  * @dir: the directory
- * @remove: also the region; else it stays for who wants to read it later
+ * @keep: let the region stay, for who wants to read it later
  *
  * The directory itself stays if there is anything left in it that is not ours.
  */
-void virtio_hypertrace_dir_close(VirtIOHypertraceDir *dir, bool remove)
+void virtio_hypertrace_dir_close(VirtIOHypertraceDir *dir, bool keep)
 {
     if (dir->fd < 0) {
         return;
     }
     unlinkat(dir->fd, "control", 0);
     unlinkat(dir->fd, "pid", 0);
-    if (remove) {
+    if (!keep) {
         unlinkat(dir->fd, "region", 0);
     }
     /* Fails as it should where the region stays. */

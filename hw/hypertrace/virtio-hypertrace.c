@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/qapi-types-run-state.h"
+#include "qemu/main-loop.h"
 #include "qemu/module.h"
 #include "migration/vmstate.h"
 #include "system/hostmem.h"
@@ -56,7 +57,23 @@ static void virtio_hypertrace_reset_exit(Object *obj, ResetType type)
         ht->first_reset_ahead = false;
         return;
     }
-    set_epoch(ht, ht->epoch + 1, "system-reset", VHT_CLOCK_REASON_RESET);
+    set_epoch(ht, ht->epoch + 1, ShutdownCause_str(ht->reset_cause),
+              VHT_CLOCK_REASON_RESET);
+    ht->reset_cause = SHUTDOWN_CAUSE_NONE;
+}
+
+/*
+ * Who reset the machine is known to the main loop only, and only until it does
+ * it: look each time when it may have been asked to.
+ */
+static void poll_notify(Notifier *n, void *data)
+{
+    VirtIOHypertrace *ht = container_of(n, VirtIOHypertrace, poll);
+    ShutdownCause cause = qemu_reset_requested_get();
+
+    if (cause != SHUTDOWN_CAUSE_NONE) {
+        ht->reset_cause = cause;
+    }
 }
 
 static void virtio_hypertrace_reset_class_init(ObjectClass *klass,
@@ -72,6 +89,7 @@ static void run_state_changed(void *opaque, bool running, RunState state)
 {
     VirtIOHypertrace *ht = opaque;
 
+    ht->ran |= running;
     virtio_hypertrace_clock_run(ht, running);
     virtio_hypertrace_vmm_event(ht, running ? VHT_VMM_RUNNING : VHT_VMM_STOPPED,
                                 0, RunState_str(state));
@@ -88,19 +106,17 @@ static void shutdown_notify(Notifier *n, void *data)
 
 /*
  * The end of the trace port. The reader has its own mapping: it needs no file
- * to take the rest. If nobody reads, the file is all there will ever be.
+ * to take the rest. If nobody reads, the file is all there will ever be; but
+ * that of a VM that never ran (another part of it failed) tells nothing.
  */
 static void end(VirtIOHypertrace *ht)
 {
-    bool has_reader = ht->socket.reader;
+    bool keep = ht->ran && !ht->socket.reader;
 
-    if (!ht->region.header) {
-        return;
-    }
     virtio_hypertrace_vmm_event(ht, VHT_VMM_ENDED, 0, "");
     qatomic_set(&ht->region.header->alive, 0);
-    trace_virtio_hypertrace_end(ht->dir.path, has_reader);
-    virtio_hypertrace_dir_close(&ht->dir, has_reader);
+    trace_virtio_hypertrace_end(ht->dir.path, keep);
+    virtio_hypertrace_dir_close(&ht->dir, keep);
     virtio_hypertrace_socket_fini(ht);
 }
 
@@ -137,21 +153,18 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
     VirtIOHypertrace *ht = VIRTIO_HYPERTRACE(dev);
 
     ht->epoch = 1;
-    ht->socket.fd = -1;
     ht->first_reset_ahead = !phase_check(PHASE_MACHINE_READY);
     if (!virtio_hypertrace_dir_open(&ht->dir, ht->name, ht->dir_path, errp)) {
         return;
     }
     if (!virtio_hypertrace_region_init(ht, errp) ||
         !virtio_hypertrace_socket_init(ht, errp)) {
-        virtio_hypertrace_socket_fini(ht);
         virtio_hypertrace_region_fini(ht);
-        virtio_hypertrace_dir_close(&ht->dir, true);
+        virtio_hypertrace_dir_close(&ht->dir, false);
         return;
     }
     trace_virtio_hypertrace_realize(ht->dir.name, ht->dir.path,
                                     ht->region.size);
-    ht->region_size = ht->region.size;
     virtio_init(vdev, VIRTIO_ID_HYPERTRACE,
                 sizeof(struct virtio_hypertrace_config));
     virtio_hypertrace_driver_init(ht);
@@ -162,6 +175,8 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
     qemu_register_shutdown_notifier(&ht->shutdown);
     ht->exit.notify = exit_notify;
     qemu_add_exit_notifier(&ht->exit);
+    ht->poll.notify = poll_notify;
+    main_loop_poll_add_notifier(&ht->poll);
     ht->reset = VIRTIO_HYPERTRACE_RESET(object_new(
         TYPE_VIRTIO_HYPERTRACE_RESET));
     ht->reset->ht = ht;
@@ -181,6 +196,7 @@ static void virtio_hypertrace_unrealize(DeviceState *dev)
 
     qemu_unregister_resettable(OBJECT(ht->reset));
     object_unref(OBJECT(ht->reset));
+    main_loop_poll_remove_notifier(&ht->poll);
     qemu_remove_exit_notifier(&ht->exit);
     notifier_remove(&ht->shutdown);
     qemu_del_vm_change_state_handler(ht->run_state);
@@ -201,13 +217,6 @@ static int virtio_hypertrace_post_load(void *opaque, int version_id)
     VirtIOHypertrace *ht = opaque;
     uint32_t here = le32_to_cpu(ht->region.header->epoch);
 
-    if (ht->region_size != ht->region.size) {
-        error_report("virtio-hypertrace: the region's size differs: here 0x%"
-                     PRIx64 ", in the state to load 0x%" PRIx64,
-                     ht->region.size, ht->region_size);
-        ht->epoch = here;
-        return -EINVAL;
-    }
     set_epoch(ht, MAX(ht->epoch, here) + 1, "state-loaded",
               VHT_CLOCK_REASON_MIGRATION);
     return 0;
@@ -223,7 +232,6 @@ static const VMStateDescription vmstate_virtio_hypertrace_device = {
         VMSTATE_BOOL(driver_up, VirtIOHypertrace),
         VMSTATE_UINT64(driver_generation, VirtIOHypertrace),
         VMSTATE_UINT64(ignored_messages, VirtIOHypertrace),
-        VMSTATE_UINT64(region_size, VirtIOHypertrace),
         VMSTATE_END_OF_LIST()
     },
 };

@@ -9,6 +9,7 @@
 #define HW_HYPERTRACE_VIRTIO_HYPERTRACE_H
 
 #include "compat.h"
+#include "qapi/qapi-types-run-state.h"
 #include "qemu/notify.h"
 #include "qemu/queue.h"
 #include "qemu/timer.h"
@@ -42,7 +43,7 @@ typedef struct VirtIOHypertraceDir {
 
 bool virtio_hypertrace_dir_open(VirtIOHypertraceDir *dir, const char *name,
                                 const char *path, Error **errp);
-void virtio_hypertrace_dir_close(VirtIOHypertraceDir *dir, bool remove);
+void virtio_hypertrace_dir_close(VirtIOHypertraceDir *dir, bool keep);
 
 /* region.c: the shared memory and who may write which part of it. */
 
@@ -194,6 +195,9 @@ struct VirtIOHypertrace {
     VMChangeStateEntry *run_state;
     Notifier shutdown;
     Notifier exit;
+    Notifier poll;
+    ShutdownCause reset_cause;  /* of the reset to come */
+    bool ran;                   /* once at least */
     bool first_reset_ahead;     /* the one that ends the machine's creation */
 
     /* migrated */
@@ -201,7 +205,6 @@ struct VirtIOHypertrace {
     bool driver_up;
     uint64_t driver_generation;
     uint64_t ignored_messages;
-    uint64_t region_size;       /* must be the same on the other side */
 };
 
 #endif
