@@ -9,12 +9,10 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "decode/decoder.h"
 #include "error.h"
 #include "recording/audit.h"
 #include "recording/reader.h"
-#ifdef HAVE_DECODER
-#include "decode/decoder.h"
-#endif
 
 #define NAME	"check"
 
@@ -77,7 +75,6 @@ static GPtrArray *make_rows(const struct recording *rec)
 	return rows;
 }
 
-#ifdef HAVE_DECODER
 /**
  * is_row_of - see whether a row and a decoded stream are the same
  */
@@ -133,7 +130,6 @@ static void decode(const struct recording *rec, GPtrArray *rows, GPtrArray *warn
 		g_ptr_array_add(warnings, g_strdup(sentences->pdata[i]));
 	decoder_free(decoder);
 }
-#endif
 
 static void print_row(const struct row *row)
 {
@@ -170,9 +166,7 @@ static int check(const struct recording *rec)
 	bool has_loss = false;
 	guint i;
 
-#ifdef HAVE_DECODER
 	decode(rec, rows, warnings);
-#endif
 	printf("%-16s %-32s %10s %12s %12s %10s %10s  %s\n", "VM", "stream", "packets", "events",
 	       "decoded", "lost", "missing", "state");
 	for (i = 0; i < rows->len; i++) {
