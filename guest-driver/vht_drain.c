@@ -69,22 +69,30 @@ void vht_publish(struct vht_producer *producer, u64 stuck)
 	WRITE_ONCE(shared->drain_counter, cpu_to_le64(vht_counter()));
 }
 
+/* Takes from one stream, unless somebody else does; the number of packets. */
+static unsigned int vht_drain_stream(struct vht_producer *producer, unsigned int packets)
+{
+	enum vht_drain how = READ_ONCE(producer->vht->ending) ? VHT_DRAIN_ALL : VHT_DRAIN_LAZY;
+	unsigned int n;
+
+	if (!raw_spin_trylock(&producer->lock))
+		return 0;
+	n = producer->source->ops->drain(producer, packets, how);
+	raw_spin_unlock(&producer->lock);
+	return n;
+}
+
 /* Looks after one CPU; true if it is busy tracing. */
 static bool vht_drain_cpu(struct vht *vht, unsigned int cpu, unsigned int packets)
 {
-	enum vht_drain how = READ_ONCE(vht->ending) ? VHT_DRAIN_ALL : VHT_DRAIN_LAZY;
 	bool busy = false;
 	unsigned int i;
 
 	for (i = 0; i < vht->source_count; i++) {
-		struct vht_source *source = &vht->sources[i];
-		struct vht_producer *producer = &source->producers[cpu];
+		struct vht_producer *producer = &vht->sources[i].producers[cpu];
 
-		if (!raw_spin_trylock(&producer->lock))
-			continue;
-		if (source->ops->drain(producer, packets, how) >= VHT_BUSY_PACKETS)
+		if (vht_drain_stream(producer, packets) >= VHT_BUSY_PACKETS)
 			busy = true;
-		raw_spin_unlock(&producer->lock);
 	}
 	return busy;
 }
