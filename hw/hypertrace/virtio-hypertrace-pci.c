@@ -15,7 +15,8 @@
 #include "hw/virtio/virtio-pci.h"
 #include "virtio-hypertrace.h"
 
-#define MIN_BAR_SIZE            (4 * GiB)
+#define DEFAULT_BAR_SIZE        (4 * GiB)
+#define MAX_BAR_SIZE            (1 * TiB)
 
 #define TYPE_VIRTIO_HYPERTRACE_PCI "virtio-hypertrace-pci-base"
 OBJECT_DECLARE_SIMPLE_TYPE(VirtIOHypertracePCI, VIRTIO_HYPERTRACE_PCI)
@@ -24,6 +25,7 @@ struct VirtIOHypertracePCI {
     VirtIOPCIProxy parent_obj;
     VirtIOHypertrace vdev;
     MemoryRegion bar;
+    uint64_t bar_size;
 };
 
 static void virtio_hypertrace_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
@@ -31,6 +33,12 @@ static void virtio_hypertrace_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     VirtIOHypertracePCI *dev = VIRTIO_HYPERTRACE_PCI(proxy);
     VirtIOHypertraceRegion *region = &dev->vdev.region;
 
+    if (dev->bar_size > MAX_BAR_SIZE) {
+        error_setg(errp, "bar-size is too large: %" PRIu64 " bytes",
+                   dev->bar_size);
+        error_append_hint(errp, "1 TiB is possible.\n");
+        return;
+    }
     proxy->msix_bar_idx = 1;
     proxy->modern_mem_bar_idx = 2;
     if (proxy->nvectors == DEV_NVECTORS_UNSPECIFIED) {
@@ -42,7 +50,7 @@ static void virtio_hypertrace_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     }
 
     memory_region_init(&dev->bar, OBJECT(dev), "virtio-hypertrace-bar",
-                       MAX(pow2ceil(region->size), MIN_BAR_SIZE));
+                       pow2ceil(MAX(region->size, dev->bar_size)));
     memory_region_add_subregion(&dev->bar, 0, &region->mr);
     pci_register_bar(&proxy->pci_dev, 4,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
@@ -55,6 +63,9 @@ static void virtio_hypertrace_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 static const Property virtio_hypertrace_pci_properties[] = {
     DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
                        DEV_NVECTORS_UNSPECIFIED),
+    /* Smaller for guests that have no room above 4 GiB. */
+    DEFINE_PROP_SIZE("bar-size", VirtIOHypertracePCI, bar_size,
+                     DEFAULT_BAR_SIZE),
 };
 
 static void virtio_hypertrace_pci_class_init(ObjectClass *klass,

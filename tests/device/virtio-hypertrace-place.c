@@ -29,6 +29,7 @@ static void test_bad_properties(void)
           "0123456789012345678901234567890123456789012345678901234567890123",
           "1 to 63" },
         { "-device virtio-hypertrace,dir=%s,nonsense=1", "nonsense" },
+        { "-device virtio-hypertrace,dir=%s,bar-size=15E", "too large" },
         { "-device virtio-hypertrace,dir=%s/not/there", "cannot make" },
         { "-device virtio-hypertrace,dir=%s,memdev=nope", "nope" },
         { "-object memory-backend-ram,id=m,size=4M,share=off "
@@ -193,6 +194,7 @@ static void test_take_over(void)
     g_auto(GStrv) argv = NULL;
     g_autofree char *data = NULL;
     struct vht_host_header *h;
+    struct vht_message m;
     int status, fd = -1;
     gsize size;
     GPid pid;
@@ -206,6 +208,9 @@ static void test_take_over(void)
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         fd = socket_try_connect(dir);
     }
+    /* it has come so far that it answers */
+    socket_send(fd, VHT_MSG_ATTACH, 1, VHT_VERSION + 1, "");
+    socket_receive(fd, &m, NULL, NULL);
     g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
     g_assert(WIFSIGNALED(status));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the guest finds on the bus, and what it cannot write. */
 #include "qemu/osdep.h"
+#include "qemu/units.h"
 #include "standard-headers/linux/virtio_pci.h"
 #include "virtio-hypertrace-vm.h"
 
@@ -40,17 +41,41 @@ static void test_config(void)
     vm_end(vm);
 }
 
-/* Padded to 4 GiB, so that firmware puts it where memory is cached [R3]. */
+static uint64_t bar_size(Vm *vm)
+{
+    int slot = pci_find(vm->qts, PCI_HYPERTRACE);
+
+    pci_write(vm->qts, slot, 0x20, ~0);
+    pci_write(vm->qts, slot, 0x24, ~0);
+    g_assert_cmphex(pci_read(vm->qts, slot, 0x20) & 0xf, ==, 0xc);
+    return -((uint64_t)pci_read(vm->qts, slot, 0x24) << 32 |
+             (pci_read(vm->qts, slot, 0x20) & ~0xfU));
+}
+
+/*
+ * Padded to 4 GiB, so that firmware puts it where memory is cached [R3]; if
+ * that is not wanted, never smaller than the region.
+ */
 static void test_bar_size(void)
 {
-    Vm *vm = start_with_driver("");
-    VirtioDev *d = &vm->dev;
+    static const struct {
+        const char *args;
+        uint64_t size;
+    } bar[] = {
+        { "size=4M", 4 * GiB },
+        { "size=4M,bar-size=16M", 16 * MiB },
+        { "size=6M,bar-size=1M", 8 * MiB },
+    };
+    int i;
 
-    pci_write(vm->qts, d->slot, 0x20, ~0);
-    pci_write(vm->qts, d->slot, 0x24, ~0);
-    g_assert_cmphex(pci_read(vm->qts, d->slot, 0x20), ==, 0xc);
-    g_assert_cmphex(pci_read(vm->qts, d->slot, 0x24), ==, UINT32_MAX);
-    vm_end(vm);
+    for (i = 0; i < G_N_ELEMENTS(bar); i++) {
+        g_autofree char *tmp = vm_tmp_dir();
+        Vm *vm = vm_start_in(g_strdup(tmp), "-device virtio-hypertrace,%s,"
+                             "dir=%s/vm", bar[i].args, tmp);
+
+        g_assert_cmphex(bar_size(vm), ==, bar[i].size);
+        vm_end(vm);
+    }
 }
 
 /* The header is whole, and every place it names lies in the host pages [R4]. */
@@ -177,6 +202,53 @@ static void test_dma(void)
     vm_end(vm);
 }
 
+/*
+ * KVM gets the host pages as a read-only slot [R1]. kvm-store.t makes a vCPU
+ * store there, where a guest runs; this needs KVM but no guest.
+ */
+static void test_kvm_slot(void)
+{
+    g_autofree char *tmp = NULL;
+    g_autofree char *log = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *host = NULL;
+    g_autofree char *guest = NULL;
+    g_auto(GStrv) lines = NULL;
+    bool host_seen = false, guest_seen = false;
+    Vm *vm;
+    int i;
+
+    if (!qtest_has_accel("kvm") || access("/dev/kvm", R_OK | W_OK) < 0) {
+        g_test_skip("no KVM on this machine");
+        return;
+    }
+    tmp = vm_tmp_dir();
+    log = g_build_filename(tmp, "log", NULL);
+    vm = vm_start_in(g_strdup(tmp), "-accel kvm -S -D %s "
+                     "-trace kvm_set_user_memory", log);
+    virtio_find(&vm->dev, vm->qts, PCI_HYPERTRACE, VM_BAR_MSIX);
+    host = g_strdup_printf("gpa=0x%llx size=0x%" PRIx64, VM_BAR_REGION,
+                           (uint64_t)vm->header->guest_offset);
+    guest = g_strdup_printf("gpa=0x%" PRIx64 " ",
+                            (uint64_t)(VM_BAR_REGION +
+                                       vm->header->guest_offset));
+    vm_quit(vm);
+    g_assert(g_file_get_contents(log, &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (i = 0; lines[i]; i++) {
+        /* KVM_MEM_READONLY is 2 */
+        if (strstr(lines[i], host)) {
+            g_assert_nonnull(strstr(lines[i], "flags=0x2"));
+            host_seen = true;
+        } else if (strstr(lines[i], guest)) {
+            g_assert_nonnull(strstr(lines[i], "flags=0x0"));
+            guest_seen = true;
+        }
+    }
+    g_assert(host_seen && guest_seen);
+    vm_end(vm);
+}
+
 /* Our own device's writes to its queues: the same [R1]. */
 static void test_own_dma(void)
 {
@@ -251,6 +323,7 @@ void add_region_tests(void)
     qtest_add_func("/hypertrace/region/header[R2][R4]", test_header);
     qtest_add_func("/hypertrace/region/cpu-store[R1]", test_cpu_store);
     qtest_add_func("/hypertrace/region/dma[R1]", test_dma);
+    qtest_add_func("/hypertrace/region/kvm-slot[R1]", test_kvm_slot);
     qtest_add_func("/hypertrace/region/own-dma[R1]", test_own_dma);
     qtest_add_func("/hypertrace/region/monitor", test_monitor);
     qtest_add_func("/hypertrace/region/q35", test_q35);
