@@ -23,21 +23,34 @@
  * in stable, by way of an argument.
  * Remove the first form when 6.1 and 6.6 are, the second when 6.12.111 is.
  */
+struct vht_read_page {
 #ifdef VHT_HAVE_READ_PAGE_STRUCT
-typedef struct buffer_data_read_page vht_read_page;
+	struct buffer_data_read_page *page;
 #else
-typedef void vht_read_page;
+	void *page;
 #endif
+};
 
-static inline vht_read_page *vht_read_page_alloc(struct trace_buffer *buffer, int cpu)
+/* Return: 0 or a negative error number; then @out->page is NULL. */
+static inline int vht_read_page_alloc(struct trace_buffer *buffer, int cpu,
+				      struct vht_read_page *out)
 {
 #ifdef VHT_HAVE_READ_PAGE_OUT
-	vht_read_page *page = NULL;
-	int ret = ring_buffer_alloc_read_page(buffer, cpu, &page);
+	int ret;
 
-	return ret ? ERR_PTR(ret) : page;
+	out->page = NULL;
+	ret = ring_buffer_alloc_read_page(buffer, cpu, &out->page);
+	if (ret)
+		out->page = NULL;
+	return ret;
 #else
-	return ring_buffer_alloc_read_page(buffer, cpu);
+	int ret;
+
+	out->page = ring_buffer_alloc_read_page(buffer, cpu);
+	ret = PTR_ERR_OR_ZERO(out->page);
+	if (ret)
+		out->page = NULL;
+	return ret;
 #endif
 }
 
@@ -55,32 +68,41 @@ static inline size_t vht_subbuf_size(struct trace_buffer *buffer)
  * Bytes that a page of vht_read_page_alloc() holds. Remove the guess, which is wrong
  * only if the size was changed a moment ago, when 6.12.111 is.
  */
-static inline size_t vht_read_page_size(vht_read_page *page, struct trace_buffer *buffer)
+static inline size_t vht_read_page_size(const struct vht_read_page *page,
+					struct trace_buffer *buffer)
 {
 #ifdef VHT_HAVE_READ_PAGE_SIZE
-	return ring_buffer_read_page_size(page);
+	return ring_buffer_read_page_size(page->page);
 #else
 	return vht_subbuf_size(buffer);
 #endif
 }
 
-static inline int vht_read_page_fill(struct trace_buffer *buffer, vht_read_page **page,
+static inline int vht_read_page_fill(struct trace_buffer *buffer, struct vht_read_page *page,
 				     size_t size, int cpu, bool full)
 {
 #ifdef VHT_HAVE_READ_PAGE_STRUCT
-	return ring_buffer_read_page(buffer, *page, size, cpu, full);
+	return ring_buffer_read_page(buffer, page->page, size, cpu, full);
 #else
-	return ring_buffer_read_page(buffer, page, size, cpu, full);
+	return ring_buffer_read_page(buffer, &page->page, size, cpu, full);
 #endif
 }
 
-static inline void *vht_read_page_data(vht_read_page *page)
+static inline void *vht_read_page_data(const struct vht_read_page *page)
 {
 #ifdef VHT_HAVE_READ_PAGE_STRUCT
-	return ring_buffer_read_page_data(page);
+	return ring_buffer_read_page_data(page->page);
 #else
-	return page;
+	return page->page;
 #endif
+}
+
+static inline void vht_read_page_free(struct trace_buffer *buffer, int cpu,
+				      struct vht_read_page *page)
+{
+	if (page->page)
+		ring_buffer_free_read_page(buffer, cpu, page->page);
+	page->page = NULL;
 }
 
 /* The second argument came with 6.8. Remove when 6.6 is. */

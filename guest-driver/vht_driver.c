@@ -32,7 +32,7 @@ static bool vht_boot_is_traced(void)
 	if (IS_ERR(cmdline))
 		return false;
 	rest = cmdline;
-	while (!traced && (word = strsep(&rest, " \n")))
+	while (!traced && (word = strsep(&rest, "\n ")))
 		traced = !strncmp(word, "trace_event=", 12) || !strncmp(word, "ftrace=", 7);
 	kvfree(cmdline);
 	return traced;

@@ -12,6 +12,7 @@
  * wants it before it does anything else, and an event too large for any buffer is
  * refused without a trace.
  */
+#include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
 #include <linux/sizes.h>
@@ -32,8 +33,8 @@ struct vht_subbuf {
 	u8 data[];
 };
 
-#define VHT_COMMIT_LOST		(1UL << 31)
-#define VHT_COMMIT_LOST_STORED	(1UL << 30)
+#define VHT_COMMIT_LOST		BIT(31)
+#define VHT_COMMIT_LOST_STORED	BIT(30)
 #define VHT_COMMIT_SIZE		(VHT_COMMIT_LOST_STORED - 1)
 
 /* A begun sub-buffer is taken when it waits for this long. */
@@ -124,7 +125,7 @@ static bool vht_ftrace_take(struct vht_producer *producer, const struct vht_pair
 	}
 	producer->events += events;
 
-	subbuf = vht_read_page_data(ftrace->page);
+	subbuf = vht_read_page_data(&ftrace->page);
 	commit = local_read(&subbuf->commit);
 	size = sizeof(*subbuf) + (commit & VHT_COMMIT_SIZE);
 	if (commit & VHT_COMMIT_LOST_STORED)
@@ -178,7 +179,7 @@ static unsigned int vht_ftrace_drain(struct vht_producer *producer, unsigned int
 	u64 stuck = 0;
 
 	/* A CPU that never was online has no buffer. */
-	if (!ftrace->page)
+	if (!ftrace->page.page)
 		return 0;
 	if (vht_subbuf_size(buffer) != ftrace->page_size)
 		schedule_work(&producer->vht->page_work);
@@ -238,13 +239,14 @@ static int vht_ftrace_start(struct vht_producer *producer)
 {
 	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
 	struct trace_buffer *buffer = producer->source->buffer;
-	vht_read_page *page;
+	struct vht_read_page page;
+	int ret;
 
-	if (ftrace->page)
+	if (ftrace->page.page)
 		return 0;
-	page = vht_read_page_alloc(buffer, producer->cpu);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
+	ret = vht_read_page_alloc(buffer, producer->cpu, &page);
+	if (ret)
+		return ret;
 
 	raw_spin_lock_bh(&producer->lock);
 	/*
@@ -254,7 +256,7 @@ static int vht_ftrace_start(struct vht_producer *producer)
 	ftrace->seen_read = ring_buffer_read_events_cpu(buffer, producer->cpu);
 	if (producer->vht->generation > 1)
 		ftrace->seen_lost = vht_ftrace_lost(buffer, producer->cpu);
-	ftrace->page_size = vht_read_page_size(page, buffer);
+	ftrace->page_size = vht_read_page_size(&page, buffer);
 	ftrace->page = page;
 	raw_spin_unlock_bh(&producer->lock);
 	return 0;
@@ -262,11 +264,7 @@ static int vht_ftrace_start(struct vht_producer *producer)
 
 static void vht_ftrace_close_cpu(struct vht_producer *producer)
 {
-	if (!producer->ftrace.page)
-		return;
-	ring_buffer_free_read_page(producer->source->buffer, producer->cpu,
-				   producer->ftrace.page);
-	producer->ftrace.page = NULL;
+	vht_read_page_free(producer->source->buffer, producer->cpu, &producer->ftrace.page);
 }
 
 static const struct vht_source_ops vht_ftrace_ops = {
@@ -280,22 +278,21 @@ static void vht_ftrace_fit_page(struct vht_producer *producer)
 {
 	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
 	struct trace_buffer *buffer = producer->source->buffer;
-	vht_read_page *page, *old;
+	struct vht_read_page page, old;
 	size_t size;
 
-	if (!ftrace->page || ftrace->page_size == vht_subbuf_size(buffer))
+	if (!ftrace->page.page || ftrace->page_size == vht_subbuf_size(buffer))
 		return;
-	page = vht_read_page_alloc(buffer, producer->cpu);
-	if (IS_ERR(page))
+	if (vht_read_page_alloc(buffer, producer->cpu, &page))
 		return;
-	size = vht_read_page_size(page, buffer);
+	size = vht_read_page_size(&page, buffer);
 
 	raw_spin_lock_bh(&producer->lock);
 	old = ftrace->page;
 	ftrace->page = page;
 	ftrace->page_size = size;
 	raw_spin_unlock_bh(&producer->lock);
-	ring_buffer_free_read_page(buffer, producer->cpu, old);
+	vht_read_page_free(buffer, producer->cpu, &old);
 
 	if (size + 2 * VHT_PACKET_ALIGN > producer->ring.size / 2)
 		dev_warn_once(&producer->vht->vdev->dev,

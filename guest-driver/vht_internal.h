@@ -69,7 +69,7 @@ enum vht_drain {
 /**
  * struct vht_ftrace_cpu - what the ftrace source knows of one CPU
  *
- * @page: what ring_buffer_read_page() fills or swaps; NULL: CPU never was online
+ * @page: what ring_buffer_read_page() fills or swaps; none: CPU never was online
  * @page_size: bytes of it
  * @seen_read: count of events read from the ftrace buffer, at the last look
  * @seen_lost: count of events that ftrace lost, at the last look
@@ -78,7 +78,7 @@ enum vht_drain {
  * @begun_at: jiffies
  */
 struct vht_ftrace_cpu {
-	vht_read_page *page;
+	struct vht_read_page page;
 	size_t page_size;
 	unsigned long seen_read;
 	unsigned long seen_lost;
@@ -206,7 +206,7 @@ struct vht_metadata {
 	char *events;			/* available_events, as of the set */
 	size_t events_len;
 	struct notifier_block module_notifier;
-	struct mutex module_lock;
+	struct mutex module_lock;	/* of the next */
 	struct list_head modules;	/* modules that came since */
 };
 

@@ -34,10 +34,13 @@ static int vht_region_check(struct vht *vht, struct vht_host *host)
 {
 	const struct vht_host_header *header = vht->base;
 	struct device *dev = &vht->vdev->dev;
-	u64 magic = le64_to_cpu((__force __le64)virt_load_acquire(&header->magic));
-	u32 version = le32_to_cpu(READ_ONCE(header->version));
-	u64 size = le64_to_cpu(READ_ONCE(header->region_size));
+	u32 version;
+	u64 magic, size;
 
+	/* Partner: the device stores magic after all that is constant [R4]. */
+	magic = le64_to_cpu((__force __le64)virt_load_acquire(&header->magic));
+	version = le32_to_cpu(READ_ONCE(header->version));
+	size = le64_to_cpu(READ_ONCE(header->region_size));
 	host->guest_offset = le64_to_cpu(READ_ONCE(header->guest_offset));
 	host->consumer_offset = le64_to_cpu(READ_ONCE(header->consumer_offset));
 	host->consumer_count = le32_to_cpu(READ_ONCE(header->consumer_count));
@@ -278,8 +281,8 @@ int vht_region_layout(struct vht *vht)
 	vht->epoch = layout.host.epoch;
 	vht->generation = vht_next_generation(vht);
 
-	/* [R5]: a reader sees INIT before it can see anything else of ours. */
 	WRITE_ONCE(header->state, cpu_to_le32(VHT_GUEST_INIT));
+	/* A reader sees INIT before anything else of ours; it looks again after [R5]. */
 	virt_wmb();
 
 	header->version = cpu_to_le32(VHT_VERSION);
