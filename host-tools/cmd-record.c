@@ -25,9 +25,8 @@
 
 #define NAME			"record"
 
-/* The pause between two looks at the rings: as short under load, as long idle. */
+/* The pause between two looks at the rings under load; it doubles while idle. */
 #define MIN_PAUSE_NS		1000000ULL
-#define MAX_PAUSE_NS		250000000ULL
 
 /* How long the guest may take to answer FLUSH, and the rings to run dry after it. */
 #define FLUSH_TIMEOUT_NS	2000000000ULL
@@ -371,6 +370,19 @@ static bool run_pass(struct recorder *rec, enum session_result *result, GError *
 }
 
 /**
+ * longest_pause - the pause that no VM's rings are too small for
+ */
+static uint64_t longest_pause(const struct recorder *rec)
+{
+	uint64_t pause_ns = UINT64_MAX;
+	guint i;
+
+	for (i = 0; i < rec->sessions->len; i++)
+		pause_ns = MIN(pause_ns, session_pause_ns(rec->sessions->pdata[i]));
+	return pause_ns;
+}
+
+/**
  * run - record until the end that the user, the clock or the VMs set
  * @deadline_ns: CLOCK_MONOTONIC, or 0
  * Return: false with @error set.
@@ -390,8 +402,10 @@ static bool run(struct recorder *rec, uint64_t deadline_ns, GError **error)
 		show_status(rec);
 		if (result == SESSION_MORE)
 			continue;
+		if (!rec->sessions->len)
+			break;
 		pause_ns = result == SESSION_MOVED ? MIN_PAUSE_NS :
-						     MIN(pause_ns * 2, MAX_PAUSE_NS);
+						     MIN(pause_ns * 2, longest_pause(rec));
 		now = clock_mono_ns();
 		if (deadline_ns && deadline_ns > now)
 			pause_for(rec, MIN(pause_ns, deadline_ns - now));

@@ -16,6 +16,11 @@
 /* A loss that no packet tells of is written down at most this often. */
 #define STATE_INTERVAL_NS	1000000000ULL
 
+/* How fast a guest's CPU may fill a ring: one byte in that time. */
+#define FILL_NS_PER_BYTE	10
+#define MIN_PAUSE_NS		5000000ULL
+#define MAX_PAUSE_NS		250000000ULL
+
 /* Lines of the summary; a guest can make streams without end. */
 #define MAX_SUMMARIES		1024
 
@@ -51,7 +56,6 @@ struct tap {
  * @guest_taps: struct tap *, the streams of the driver's life @guest
  * @has_guest: @guest is set
  * @has_looked: the guest header was looked at before
- * @is_superseded: a new driver has taken the place of @guest
  * @guest_problem: what was said last about the guest header, or NULL
  * @summaries: of taps that are finished
  * @omitted: of taps for which there was no room there
@@ -72,7 +76,6 @@ struct session {
 	struct region_guest guest;
 	bool has_guest;
 	bool has_looked;
-	bool is_superseded;
 	const char *guest_problem;
 	GPtrArray *summaries;
 	uint64_t omitted;
@@ -274,9 +277,6 @@ static enum session_result tap_pass(struct session *session, struct tap *tap, GB
 			    "region was truncated while it was read: vm=%s", session->name);
 		return SESSION_FAILED;
 	}
-	if (taken == RING_DAMAGED && tap->ring.has_generation &&
-	    !region_guest_is_same(session->region, &session->guest))
-		session->is_superseded = true;
 	note_loss(tap);
 
 	if (buffer->len) {
@@ -387,7 +387,6 @@ static bool finish_guest(struct session *session, bool is_superseded, GError **e
 			return false;
 	g_ptr_array_set_size(session->guest_taps, 0);
 	session->has_guest = false;
-	session->is_superseded = false;
 	return true;
 }
 
@@ -459,8 +458,6 @@ static bool look_at_guest(struct session *session, bool *can_read, GError **erro
 				   guest.generation != session->guest.generation) &&
 	    !finish_guest(session, true, error))
 		return false;
-	/* same driver after all: what looked like a change was nonsense */
-	session->is_superseded = false;
 	if (!session->has_guest)
 		begin_guest(session, &guest);
 	session->has_looked = true;
@@ -605,6 +602,21 @@ enum session_result session_pass(struct session *session, GByteArray *buffer, GE
 	return result;
 }
 
+uint64_t session_pause_ns(const struct session *session)
+{
+	uint64_t pause_ns = MAX_PAUSE_NS;
+	guint i;
+
+	for (i = 0; i < session->guest_taps->len; i++) {
+		const struct tap *tap = session->guest_taps->pdata[i];
+
+		/* metadata waits for room instead of being lost */
+		if (!tap->ring.damage && tap->ring.entry.source != VHT_SOURCE_METADATA)
+			pause_ns = MIN(pause_ns, tap->ring.entry.ring_size * FILL_NS_PER_BYTE);
+	}
+	return MAX(pause_ns, MIN_PAUSE_NS);
+}
+
 void session_flush(struct session *session)
 {
 	struct region_guest guest;
@@ -624,13 +636,17 @@ bool session_is_flushing(const struct session *session)
 
 bool session_finish(struct session *session, GError **error)
 {
+	bool is_superseded;
 	guint i;
 
 	for (i = 0; i < session->host_taps->len; i++)
 		if (!tap_finish(session, session->host_taps->pdata[i], false, error))
 			return false;
 	g_ptr_array_set_size(session->host_taps, 0);
-	return finish_guest(session, session->is_superseded, error);
+	/* what looks like damage may be the work of the next driver */
+	is_superseded = session->has_guest &&
+			!region_guest_is_same(session->region, &session->guest);
+	return finish_guest(session, is_superseded, error);
 }
 
 void session_totals(const struct session *session, struct session_totals *out)

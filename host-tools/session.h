@@ -131,6 +131,16 @@ enum session_result {
 enum session_result session_pass(struct session *session, GByteArray *buffer, GError **error);
 
 /**
+ * session_pause_ns - how long the session may be left alone
+ * @session: the session
+ *
+ * So long that a burst out of idleness does not fill the smallest ring.
+ *
+ * Return: ns.
+ */
+uint64_t session_pause_ns(const struct session *session);
+
+/**
  * session_flush - ask the guest to put all that it holds into the region
  * @session: the session
  */

@@ -112,7 +112,7 @@ int main(void)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct control_message message;
 	int fd, region_fd, other, memory = memfd_create("m", 0);
-	g_autofree char *text = g_strnfill(5000, 'x'), *deep = NULL;
+	g_autofree char *text = g_strnfill(5000, 'x'), *deep = NULL, *long_name = NULL;
 	unsigned int files;
 	GError *error = NULL;
 	uint8_t bytes[VHT_MESSAGE_MAX_SIZE];
@@ -180,7 +180,8 @@ int main(void)
 	ok_error(&error, HT_ERROR_FAILED, "that is told");
 	ok(open_files() == files, "no descriptor is left over");
 
-	deep = g_build_filename(scratch_dir, g_strnfill(150, 'd'), "control", NULL);
+	long_name = g_strnfill(150, 'd');
+	deep = g_build_filename(scratch_dir, long_name, "control", NULL);
 	{
 		g_autofree char *dir = g_path_get_dirname(deep);
 

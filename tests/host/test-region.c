@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Host and guest headers: what is no region is refused, what lies is found out. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -184,6 +187,27 @@ static void test_map(void)
 	(void)sum;
 }
 
+/* A SIGBUS that is not about a guarded mapping ends the program, as ever. */
+static void test_other_sigbus(void)
+{
+	int fd = memfd_create("other", 0), status;
+	pid_t child;
+
+	assert(fd >= 0 && ftruncate(fd, 4096) == 0);
+	child = fork();
+	if (child == 0) {
+		struct rlimit no_core = { 0, 0 };
+		volatile uint8_t *page = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		alarm(10);
+		_exit(page[4096]);
+	}
+	assert(waitpid(child, &status, 0) == child);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS, "another SIGBUS is deadly");
+	close(fd);
+}
+
 int main(void)
 {
 	memory = aligned_alloc(4096, PRODUCER_SIZE);
@@ -191,6 +215,7 @@ int main(void)
 	test_host();
 	test_guest();
 	test_map();
+	test_other_sigbus();
 	free(memory);
 	return tap_done();
 }

@@ -363,6 +363,50 @@ static void test_race_signal(void)
 	g_byte_array_unref(out);
 }
 
+/* A producer that changes a header to and fro, to catch a reader that reads it twice. */
+static void *run_flipper(void *size)
+{
+	while (!race_ends) {
+		__atomic_store_n((uint64_t *)size, 1 << 20, __ATOMIC_RELAXED);
+		__atomic_store_n((uint64_t *)size, 256, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void test_double_fetch(void)
+{
+	gint64 deadline = g_get_monotonic_time() + G_USEC_PER_SEC;
+	GByteArray *out = g_byte_array_new();
+	uint64_t good = 0, bad = 0, refused = 0;
+	struct packet_header header;
+	struct vht_packet *packet;
+	pthread_t thread;
+
+	fresh(RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 4);
+	packet = (void *)producer.streams[1].ring;
+	race_ends = false;
+	assert(!pthread_create(&thread, NULL, run_flipper, &packet->packet_size));
+	while (g_get_monotonic_time() < deadline) {
+		struct ring ring;
+
+		ring_init_guest(&ring, &region, &guest, 1);
+		g_byte_array_set_size(out, 0);
+		if (ring_take(&ring, out, LIMIT) == RING_DAMAGED)
+			refused++;
+		else if (out->len == 256 &&
+			 packet_parse(out->data, out->len, &header) == PACKET_OK)
+			good++;
+		else
+			bad++;
+	}
+	race_ends = true;
+	pthread_join(thread, NULL);
+	printf("# %lu taken, %lu refused\n", (unsigned long)good, (unsigned long)refused);
+	ok(!bad && good, "[H1] a header that changes is read once: what was checked is kept");
+	g_byte_array_unref(out);
+}
+
 /* Random words anywhere in the guest part: bounded time, bounded memory. */
 static void test_random(void)
 {
@@ -421,6 +465,7 @@ int main(void)
 	test_readonly();
 	test_race_thread();
 	test_race_signal();
+	test_double_fetch();
 	test_random();
 	free(memory);
 	return tap_done();

@@ -97,6 +97,7 @@ static void test_lossless(void)
 
 	fresh();
 	session = begin(writer);
+	ok(session_pause_ns(session) == 250000000, "without a driver four looks a second are enough");
 	producer_put_vmm(&producer, VHT_VMM_CREATED, 5, 4711, "");
 	producer_put_clock(&producer, 1000000, 2000, 1000000000);
 	ok(drain(session, &error), "a VM without a driver");
@@ -110,6 +111,7 @@ static void test_lossless(void)
 		if (!drain(session, &error))
 			break;
 	}
+	ok(session_pause_ns(session) < 10000000, "small rings want to be looked at more often");
 	ok(!error && made[0] > 500 * 100, "%lu and %lu heartbeats are made and taken",
 	   (unsigned long)made[0], (unsigned long)made[1]);
 	session_totals(session, &totals);
@@ -212,6 +214,27 @@ static void test_late(void)
 	audit_stream_free(found);
 }
 
+/* A recorder that was killed leaves in the region what it has recorded already. */
+static void test_overlap(void)
+{
+	g_autofree char *path = scratch_path("overlap");
+	GError *error = NULL;
+	unsigned int life;
+
+	fresh();
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	for (life = 0; life < 4; life++) {
+		struct writer *writer = writer_new(path, NULL);
+		struct session *session = begin(writer);
+
+		producer_put_heartbeats(&producer, &producer.streams[1], life * 10, 10);
+		ok(drain(session, &error), "life %u of a recorder", life);
+		session_free(session);
+		writer_free(writer);
+	}
+	ok(is_whole(path, "1.1/heartbeat-cpu0", 40), "[H3] no packet is there twice");
+}
+
 static void test_generations(void)
 {
 	g_autofree char *path = scratch_path("generations");
@@ -276,6 +299,32 @@ static void test_change_unseen(void)
 	writer_free(writer);
 	ok(is_whole(path, "1.1/heartbeat-cpu0", 10) && is_whole(path, "1.2/heartbeat-cpu0", 3),
 	   "and no packet is in the wrong file");
+}
+
+/* The same, but the recording ends before the new driver is ready. */
+static void test_change_at_end(void)
+{
+	g_autofree char *path = scratch_path("at-end");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	struct session_totals totals;
+	GError *error = NULL;
+
+	fresh();
+	session = begin(writer);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	drain(session, &error);
+	producer.streams[1].generation = 2;
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	drain(session, &error);
+	producer.guest->state = VHT_GUEST_INIT;
+	ok(session_finish(session, &error), "an end while a driver is on its way");
+	session_totals(session, &totals);
+	ok(!totals.damaged, "is no damage either");
+	session_free(session);
+	writer_free(writer);
+	ok(is_whole(path, "1.1/heartbeat-cpu0", 10), "and the old driver's files are whole");
 }
 
 static void test_hostile(void)
@@ -389,8 +438,10 @@ int main(void)
 	test_lossless();
 	test_loss();
 	test_late();
+	test_overlap();
 	test_generations();
 	test_change_unseen();
+	test_change_at_end();
 	test_hostile();
 	test_truncated();
 	g_byte_array_unref(buffer);

@@ -96,6 +96,7 @@ static void test_continue(const char *path)
 	struct recording_cursor cursor;
 	struct recording_packet packet;
 	uint64_t count = 0, wrong = 0;
+	struct stat st;
 
 	assert(write(fd, torn->data, 200) == 200);
 	close(fd);
@@ -109,6 +110,7 @@ static void test_continue(const char *path)
 	stream = writer_stream_new(vm, 1, 2, &entry, &error);
 	ok(stream && stream->is_continued && stream->sequence == 3 && stream->size == 4 * 256 &&
 	   stream->state.events == 3, "its stream goes on behind the last whole packet");
+	ok(stat(file, &st) == 0 && st.st_size == 4 * 256, "and the torn tail is cut off");
 	ok(append(stream, 3, 2, &error), "more packets");
 	writer_stream_free(stream);
 	writer_vm_free(vm);
