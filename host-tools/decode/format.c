@@ -30,7 +30,8 @@ struct class_table {
 	enum naming naming;
 	unsigned int long_size;
 	GPtrArray *classes;
-	struct event_class *by_id[MAX_ID + 1];
+	struct event_class **by_id;
+	uint32_t id_count;	/* ids that @by_id has room for */
 	GHashTable *texts;	/* GBytes: all that was parsed -> struct event_class */
 	GStringChunk *strings;
 };
@@ -76,6 +77,7 @@ void class_table_free(struct class_table *table)
 	if (!table)
 		return;
 	g_hash_table_unref(table->texts);
+	g_free(table->by_id);
 	g_ptr_array_unref(table->classes);
 	g_string_chunk_free(table->strings);
 	g_free(table);
@@ -122,19 +124,31 @@ struct event_class *class_table_add(struct class_table *table, const char *syste
 	return class;
 }
 
+static void class_table_set(struct class_table *table, struct event_class *class)
+{
+	uint32_t id = class->id, count = table->id_count;
+
+	if (id >= count) {
+		table->id_count = MAX(2 * count, id + 1);
+		table->by_id = g_renew(struct event_class *, table->by_id, table->id_count);
+		memset(table->by_id + count, 0, (table->id_count - count) * sizeof(class));
+	}
+	table->by_id[id] = class;
+}
+
 struct event_class *class_table_get(struct class_table *table, uint16_t id)
 {
-	struct event_class *class = table->by_id[id];
+	struct event_class *class;
 	char name[32];
 
-	if (G_LIKELY(class))
-		return class;
+	if (G_LIKELY(id < table->id_count && table->by_id[id]))
+		return table->by_id[id];
 	class = class_table_append(table);
 	g_snprintf(name, sizeof(name), "unknown_%u", id);
 	class->system = "unknown";
 	class->name = class->raw_name = g_string_chunk_insert_const(table->strings, name);
 	class->id = id;
-	table->by_id[id] = class;
+	class_table_set(table, class);
 	return class;
 }
 
@@ -743,7 +757,7 @@ static struct event_class *known_format(struct class_table *table, const char *s
 	g_bytes_unref(key);
 	if (!class || strcmp(class->system, system))
 		return NULL;
-	table->by_id[class->id] = class;
+	class_table_set(table, class);
 	return class;
 }
 
@@ -779,7 +793,7 @@ struct event_class *class_table_add_format(struct class_table *table, const char
 							 sizeof(buffer)));
 	class->index = table->classes->len;
 	g_ptr_array_add(table->classes, class);
-	table->by_id[class->id] = class;
+	class_table_set(table, class);
 	g_hash_table_replace(table->texts, g_bytes_new_static(text, text_size), class);
 	return class;
 }

@@ -17,7 +17,8 @@ struct task {
 };
 
 struct tasks {
-	struct task *direct;	/* DIRECT of them */
+	struct task *direct;	/* @count of them, at most DIRECT */
+	int32_t count;
 	GHashTable *others;	/* pid -> struct task */
 };
 
@@ -25,7 +26,6 @@ struct tasks *tasks_new(void)
 {
 	struct tasks *tasks = g_new0(struct tasks, 1);
 
-	tasks->direct = g_new0(struct task, DIRECT);
 	tasks->others = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	tasks_set(tasks, 0, "swapper", 7);
 	return tasks;
@@ -40,12 +40,25 @@ void tasks_free(struct tasks *tasks)
 	g_free(tasks);
 }
 
+static void tasks_make_room(struct tasks *tasks, int32_t pid)
+{
+	int32_t count = tasks->count;
+
+	if (pid < count)
+		return;
+	tasks->count = MIN(MAX(2 * count, pid + 1), DIRECT);
+	tasks->direct = g_renew(struct task, tasks->direct, tasks->count);
+	memset(tasks->direct + count, 0, (tasks->count - count) * sizeof(struct task));
+}
+
 static struct task *tasks_make(struct tasks *tasks, int32_t pid)
 {
 	struct task *task;
 
-	if (pid >= 0 && pid < DIRECT)
+	if (pid >= 0 && pid < DIRECT) {
+		tasks_make_room(tasks, pid);
 		return &tasks->direct[pid];
+	}
 	task = g_hash_table_lookup(tasks->others, GINT_TO_POINTER(pid));
 	if (!task && g_hash_table_size(tasks->others) < MAX_TASKS) {
 		task = g_new0(struct task, 1);
@@ -90,7 +103,7 @@ const char *tasks_get(const struct tasks *tasks, int32_t pid)
 {
 	const struct task *task;
 
-	if (G_LIKELY(pid >= 0 && pid < DIRECT))
+	if (G_LIKELY(pid >= 0 && pid < tasks->count))
 		task = &tasks->direct[pid];
 	else
 		task = g_hash_table_lookup(tasks->others, GINT_TO_POINTER(pid));

@@ -102,10 +102,11 @@ def is_same_value(theirs, ours, symbol):
     if ours.startswith('['):
         numbers = [int(n, 0) for n in re.findall(r'\] = (\S+?)[, ]', ours)]
         words = bytes(int(w, 16) for w in re.findall(r'[0-9a-f]{2}\b', theirs))
-        # Of a stack trace-cmd shows no more than the format's size covers: 8 callers.
+        # Of a stack trace-cmd shows 8 callers, the format's size, whatever there is.
         size = 8 if symbol else len(words) // len(numbers) if numbers else 1
         raw = b''.join((n & (1 << 8 * size) - 1).to_bytes(size, 'little') for n in numbers)
-        return not theirs.startswith('ARRAY[') or raw == words or (symbol and raw[:64] == words)
+        return not theirs.startswith('ARRAY[') or raw == words or (
+            symbol and raw[:64] == words[:len(raw)])
     if is_same_number(theirs, int(ours, 0)):
         return True
     # An address in the kernel: trace-cmd may print its name alone.
