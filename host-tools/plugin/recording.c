@@ -19,7 +19,7 @@
 
 /* Events in a packet: about 1 MiB of CTF, a step that a viewer seeks by. */
 #define PACKET_EVENTS	16384
-/* Messages that one item can lead to: stream, discarded, packet, event, packet end. */
+/* Messages that one item leads to: stream, empty packet, loss, packet, event, end: 7. */
 #define MAX_PENDING	8
 
 /* The version of lttng-modules whose names NAMING_LTTNG follows. */
@@ -504,15 +504,11 @@ static bool put_discarded(struct iterator *it, struct output_stream *output, uin
 	return put(it, message);
 }
 
-/* A packet that begins now; what was lost goes before it. */
-static bool put_packet_beginning(struct iterator *it, struct output_stream *output,
-				 uint32_t cpu, uint64_t time)
+static bool put_packet(struct iterator *it, struct output_stream *output, uint32_t cpu,
+		       uint64_t time)
 {
 	bt_field *context;
 
-	output->is_short = output->has_lost;
-	if (output->has_lost && !put_discarded(it, output, time))
-		return false;
 	output->packet = bt_packet_create(output->stream);
 	output->events = 0;
 	if (!output->packet)
@@ -524,6 +520,22 @@ static bool put_packet_beginning(struct iterator *it, struct output_stream *outp
 	}
 	return put(it, bt_message_packet_beginning_create_with_default_clock_snapshot(
 			       it->self, output->packet, time));
+}
+
+/*
+ * A packet that begins now; what was lost goes before it, and before the first
+ * one an empty packet: a reader of CTF counts losses from packet to packet.
+ */
+static bool put_packet_beginning(struct iterator *it, struct output_stream *output,
+				 uint32_t cpu, uint64_t time)
+{
+	output->is_short = output->has_lost;
+	if (output->has_lost && !output->has_ended &&
+	    (!put_packet(it, output, cpu, time) || !put_packet_end(it, output, time)))
+		return false;
+	if (output->has_lost && !put_discarded(it, output, time))
+		return false;
+	return put_packet(it, output, cpu, time);
 }
 
 static bool put_stream_beginning(struct iterator *it, struct output_stream *output)

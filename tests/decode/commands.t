@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""hypertrace view and export: what they choose, what they refuse, what was lost."""
+
+import glob
+import lzma
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'lib'))
+import tap  # noqa: E402  pylint: disable=wrong-import-position
+
+BUILD = os.environ.get('HYPERTRACE_BUILD', os.path.join(TOP, 'build', 'host'))
+TOOL = os.path.join(BUILD, 'host-tools', 'hypertrace')
+
+
+def run(*argv, **options):
+    return subprocess.run(argv, capture_output=True, text=True, errors='replace', check=False,
+                          **options)
+
+
+def view(*argv):
+    done = run(TOOL, 'view', *argv)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def make_recording(scratch, name, sample='function-6.12'):
+    path = os.path.join(scratch, name)
+    with lzma.open(os.path.join(HERE, 'data', sample + '.dat.xz')) as packed:
+        with open(path + '.dat', 'wb') as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+    subprocess.run([os.path.join(HERE, 'dat-to-recording'), path + '.dat', path], check=True)
+    return path
+
+
+def choice(test, scratch):
+    path = make_recording(scratch, 'choice')
+    lines = view(path)
+    test.equal(view('--head', '3', path), lines[:3], '--head')
+    test.equal(view('--tail', '3', path), lines[-3:], '--tail')
+    test.equal(view('--head', '0', path), [], '--head 0')
+    test.equal(view('--tail', '0', path), [], '--tail 0')
+    test.equal(view('-c', '1', path), [line for line in lines if ' [001] ' in line], '--cpu')
+    test.equal(view('-c', '0-3', path), [line for line in lines if ' [---] ' not in line],
+               '--cpu, a range')
+    want = [line for line in lines if re.search(r' (sched_switch|sched_w\w+): ', line)]
+    test.equal(view('-e', 'sched_switch,sched_w*', path), want, '--event, two globs')
+    test.equal(view('-e', 'sched:sched_switch', '-e', 'sched:sched_w*', path), want,
+               '--event, with the system, twice')
+    times = [line.split(' ')[0] for line in lines]
+    test.equal(view('--from', times[10], '--to', times[20], path),
+               [line for line, time in zip(lines, times) if times[10] <= time <= times[20]],
+               '--from and --to')
+    test.ok(view('-r', path)[0].startswith('0.000000000 '), '--relative')
+    test.ok(re.match(r'2023-11-14T22:30:\d\d\.%s Z?' % times[0].split('.')[1],
+                     view('--utc', path)[0].replace('Z', ' Z', 1)), '--utc', view('--utc', path)[0])
+    step = int(times[5].replace('.', '')) - int(times[4].replace('.', ''))
+    test.ok(' +0.%09d ' % step in view('-d', path)[5], '--delta', view('-d', path)[5])
+    raw = [line for line in view('--raw', path) if ' [---] ' not in line]
+    ours = [line for line in lines if ' [---] ' not in line]
+    test.ok(raw and len(raw) == len(ours) and all(
+        int(a.split('.')[0]) + 1000 == int(b.split('.')[0]) for a, b in zip(raw, ours)), '--raw')
+    test.ok(view('--names', 'ftrace', '-e', 'sched_switch', path)[0].count('prev_pid') == 1 and
+            view('-e', 'sched_switch', path)[0].count('prev_tid') == 1, '--names')
+
+
+def refuse(test, scratch):
+    path = make_recording(scratch, 'refuse')
+
+    def status(want, what, *argv, words='', **options):
+        done = run(TOOL, *argv, **options)
+        test.ok(done.returncode == want and words in done.stderr and bool(done.stderr) == bool(want),
+                what, '%d %s' % (done.returncode, done.stderr))
+
+    for argv in ([], [path, path], ['--names', 'x', path], ['--cpu', '1-', path],
+                 ['--from', 'now', path], ['--raw', '--utc', path], ['--nonsense', path]):
+        status(2, 'usage: view ' + ' '.join(argv).replace(scratch, ''), 'view', *argv)
+    status(2, 'usage: export without OUT', 'export', path)
+    status(2, 'usage: export to another format', 'export', '--to', 'csv', path, path + '-x')
+    status(3, 'view: no such directory', 'view', path + '-none', words=path + '-none')
+    os.mkdir(path + '-empty')
+    status(3, 'view: no recording in it', 'view', path + '-empty', words=path + '-empty')
+    status(3, 'export: no recording in it', 'export', path + '-empty', path + '-x')
+    status(3, 'export: no such VM', 'export', '--vm', 'none', path, path + '-x', words='none')
+    status(1, 'export: OUT exists', 'export', path, path + '-empty', words=path + '-empty')
+    test.equal(os.listdir(path + '-empty'), [], 'and stays as it was')
+    status(1, 'export: OUT cannot be made', 'export', path, path + '/none/x', words='/none/x')
+    test.equal(glob.glob(path + '*partial*') + glob.glob(path + '-x*'), [],
+               'nothing is left of what failed')
+    with open('/dev/full', 'w', encoding='ascii') as full:
+        done = subprocess.run([TOOL, 'view', path], stdout=full, stderr=subprocess.PIPE, check=False)
+    test.ok(done.returncode == 1 and b'No space' in done.stderr, 'view: disk full', done)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([TOOL, 'view', path], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    test.ok(done.returncode == 0 and not done.stderr, 'view: nobody reads', done)
+
+
+class StreamFile:
+    """The packets of a stream file, to be changed."""
+
+    def __init__(self, path):
+        self.path, self.packets = path, []
+        with open(path, 'rb') as f:
+            data = f.read()
+        at = 0
+        while at < len(data):
+            (size,) = struct.unpack_from('<Q', data, at + 40)
+            self.packets.append(bytearray(data[at:at + size]))
+            at += size
+
+    def data(self):
+        """Indexes of the packets that hold events."""
+        return [i for i, p in enumerate(self.packets) if struct.unpack_from('<H', p, 6)[0] == 1]
+
+    def events_to(self, index):
+        return struct.unpack_from('<Q', self.packets[index], 72)[0]
+
+    def add_lost(self, first, count):
+        """COUNT more events were lost before packet FIRST."""
+        for packet in self.packets[first:]:
+            offset = 80
+            if struct.unpack_from('<H', packet, 6)[0] == 0x100:
+                offset = 128 + 64 + 32
+            (lost,) = struct.unpack_from('<Q', packet, offset)
+            struct.pack_into('<Q', packet, offset, lost + count)
+
+    def write(self):
+        with open(self.path, 'wb') as f:
+            f.write(b''.join(self.packets))
+
+
+def lost_in_view(lines):
+    return [int(match.group(1)) for match in
+            (re.search(r'\*\*\* lost (\d+) events?', line) for line in lines) if match]
+
+
+def losses(test, scratch):
+    path = make_recording(scratch, 'losses', 'events-6.12')
+    before = len(view(path))
+    file = StreamFile(os.path.join(path, 'guest', '1.1', 'ftrace.hypertrace-cpu0'))
+    data = file.data()
+    first = file.events_to(data[0])
+    middle = file.events_to(data[9]) - file.events_to(data[7])
+    file.add_lost(data[15], 1000)
+    file.add_lost(data[-1] + 1, 50)
+    for index in (data[9], data[8], data[0]):
+        del file.packets[index]
+    file.write()
+    lines = view(path)
+    want = [first, middle, 1000, 50]
+    test.equal(lost_in_view(lines), want, 'view shows losses where they were')
+    events = [line for line in lines if '*** lost' not in line]
+    test.equal(len(events), before - first - middle, 'and all other events')
+    done = run(TOOL, 'view', '--head', '0', path)
+    done = run(TOOL, 'view', path)
+    test.ok('%d events lost' % sum(want) in done.stderr, 'and their sum', done.stderr)
+    ctf = path + '-ctf'
+    done = run(TOOL, 'export', path, ctf)
+    test.ok(done.returncode == 0, 'a recording with losses is exported', done.stderr)
+    done = run('babeltrace2', '--clock-seconds', ctf)
+    counts = [int(n) for n in re.findall(r'discarded (\d+) event', done.stderr)]
+    test.ok(done.returncode == 0 and counts == want, 'babeltrace2 tells of the same losses',
+            '%r\n%s' % (counts, done.stderr))
+    test.equal(len(done.stdout.splitlines()), len(events), 'and of the same events')
+    order = [line for line in done.stdout.splitlines()]
+    times = [line.split(']')[0][1:] for line in order]
+    test.equal(times, sorted(times), 'in order of time')
+
+
+def two_vms(test, scratch):
+    path = make_recording(scratch, 'two')
+    alone = len(view(path))
+    shutil.copytree(os.path.join(path, 'guest'), os.path.join(path, 'other'))
+    ini = os.path.join(path, 'other', 'vm.ini')
+    with open(ini, encoding='ascii') as f:
+        text = f.read().replace('name=guest', 'name=other')
+    with open(ini, 'w', encoding='ascii') as f:
+        f.write(text)
+    lines = view(path)
+    test.ok(len(lines) == 2 * alone and sum(' guest [' in line for line in lines) == alone and
+            sum(' other [' in line for line in lines) == alone, 'two VMs, each named')
+    test.equal(len(view('--vm', 'oth*', path)), alone, '--vm chooses one')
+    ctf = path + '-ctf'
+    done = run(TOOL, 'export', path, ctf)
+    test.ok(done.returncode == 0 and sorted(os.listdir(ctf)) == ['guest', 'other'],
+            'a trace for each', done.stderr)
+    done = run('babeltrace2', ctf)
+    test.ok(done.returncode == 0 and not done.stderr and
+            len(done.stdout.splitlines()) == 2 * alone, 'babeltrace2 merges them', done.stderr)
+    done = run(TOOL, 'export', '--vm', 'guest', path, ctf + '-one')
+    test.ok(done.returncode == 0 and 'metadata' in os.listdir(ctf + '-one'),
+            'one of them is the trace itself')
+
+
+def trace_properties(test, scratch):
+    """What readers of kernel traces look for."""
+    path = make_recording(scratch, 'properties')
+    ctf = path + '-ctf'
+    run(TOOL, 'export', path, ctf)
+    with open(os.path.join(ctf, 'metadata'), encoding='utf-8', errors='replace') as f:
+        metadata = f.read()
+    for what in ('hostname = "guest"', 'domain = "kernel"', 'tracer_name = "lttng-modules"',
+                 'kernel_release = "6.12.0-fixture"', 'name = monotonic', 'freq = 1000000000',
+                 '6e29bb2b-14e3-4fe8-8a4b-7a9c1f2d3e4f', 'cpu_id', 'procname'):
+        test.ok(what in metadata, 'the trace has: ' + what, metadata[:2000])
+    offset = re.search(r'offset_s = (\d+)', metadata)
+    test.ok(offset and offset.group(1) == '1700000000', 'the clock has its offset')
+
+
+def commands(test):
+    with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
+        for part in (choice, refuse, losses, two_vms, trace_properties):
+            part(test, scratch)
+
+
+if __name__ == '__main__':
+    tap.main(commands)
