@@ -144,6 +144,9 @@ static void print_row(const struct row *row)
 	if (audit->before)
 		printf("    %" PRIu64 " packets were overwritten before the recording began\n",
 		       audit->before);
+	if (audit->lost_before)
+		printf("    %" PRIu64 " of the lost events were lost before the recording began\n",
+		       audit->lost_before);
 	if (audit->heartbeats)
 		printf("    %" PRIu64 " heartbeats, %" PRIu64 " numbers missing between them\n",
 		       audit->heartbeats, audit->heartbeat_gaps);
@@ -162,7 +165,7 @@ static int check(const struct recording *rec)
 {
 	g_autoptr(GPtrArray) rows = make_rows(rec);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-	uint64_t lost = 0, missing = 0, defects = 0;
+	uint64_t lost = 0, missing = 0, before = 0, defects = 0;
 	bool has_loss = false;
 	guint i;
 
@@ -175,6 +178,7 @@ static int check(const struct recording *rec)
 		print_row(row);
 		lost += row->audit->lost;
 		missing += row->audit->missing;
+		before += row->audit->before;
 		defects += row->audit->defect_count;
 		has_loss |= audit_has_loss(row->audit);
 	}
@@ -187,8 +191,9 @@ static int check(const struct recording *rec)
 	}
 	if (!rec->complete)
 		printf("note: the recorder did not end by itself, or has not ended yet\n");
-	printf("lost: %" PRIu64 " events in the guest, %" PRIu64 " packets missing; defects: %"
-	       PRIu64 "\n", lost, missing, defects);
+	printf("lost: %" PRIu64 " events in the guest, %" PRIu64 " packets missing, %" PRIu64
+	       " packets before the recording; defects: %" PRIu64 "\n", lost, missing, before,
+	       defects);
 	return has_loss || defects ? HT_ERROR_DEFECTS : 0;
 }
 

@@ -31,7 +31,6 @@
  * @epoch: of the driver's life, 0 for host streams
  * @generation: likewise
  * @first: the entry as the session met it, for the first state packet
- * @base_lost: events_lost up to which nothing is counted
  * @base_events: events up to the first packet that is counted
  * @stats: see there
  * @time: see there
@@ -43,7 +42,6 @@ struct tap {
 	uint32_t epoch;
 	uint32_t generation;
 	struct stream_entry first;
-	uint64_t base_lost;
 	uint64_t base_events;
 	struct tap_stats stats;
 	struct timeline_stream time;
@@ -116,7 +114,7 @@ static struct tap *tap_new(uint32_t epoch, uint32_t generation)
 
 /**
  * tap_begin - note where a stream stands when the session meets it
- * @is_new: the stream began after the session did: all of it counts
+ * @is_new: the stream began after the session did: what it has lost, it lost since
  */
 static void tap_begin(struct tap *tap, bool is_new)
 {
@@ -134,7 +132,6 @@ static void tap_begin(struct tap *tap, bool is_new)
 		tap->first.overwritten = 0;
 		tap->first.drain_counter = 0;
 	}
-	tap->base_lost = tap->first.events_lost;
 }
 
 /**
@@ -161,8 +158,6 @@ static bool tap_open(struct session *session, struct tap *tap, GError **error)
 		return false;
 	}
 	if (tap->out->is_continued) {
-		/* what was lost while nobody recorded counts as well */
-		tap->base_lost = tap->out->state.events_lost;
 		tap->base_events = tap->out->state.events;
 		return true;
 	}
@@ -242,8 +237,7 @@ static void note_packets(struct session *session, struct tap *tap, const uint8_t
 
 static void note_loss(struct tap *tap)
 {
-	if (tap->ring.entry.events_lost >= tap->base_lost)
-		tap->stats.lost = tap->ring.entry.events_lost - tap->base_lost;
+	tap->stats.lost = tap->ring.entry.events_lost;
 	tap->stats.torn = tap->ring.torn;
 }
 

@@ -23,7 +23,7 @@
  * @packets: packets written
  * @bytes: bytes of them
  * @events: events in them
- * @lost: events that the guest lost since the session began
+ * @lost: events that the guest lost since the stream began
  * @overwritten: packets missing in the sequence since the recording began
  * @before: packets that were overwritten before the recording began
  * @torn: packets overwritten while they were copied (they are @overwritten too)

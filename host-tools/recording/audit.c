@@ -140,28 +140,26 @@ static void check_totals(struct walk *walk)
 {
 	const struct recording_stream *stream = walk->stream;
 	struct audit_stream *audit = walk->audit;
-	uint64_t lost_before = stream->has_state ? stream->first_state.events_lost : 0;
 
 	audit->total_events = walk->events;
-	audit->total_lost = walk->discarded;
+	audit->lost = walk->discarded;
 	if (stream->has_state) {
 		audit->total_events = MAX(walk->events, stream->last_state.events);
-		audit->total_lost = MAX(walk->discarded, stream->last_state.events_lost);
+		audit->lost = MAX(walk->discarded, stream->last_state.events_lost);
+		audit->lost_before = stream->first_state.events_lost;
 	}
 	audit->has_all_events = !audit->before && !audit->missing;
 	if (walk->events >= walk->base_events)
 		audit->events = walk->events - walk->base_events;
-	if (audit->total_lost >= lost_before)
-		audit->lost = audit->total_lost - lost_before;
 	if (audit->heartbeats && audit->has_all_events && audit->heartbeats != walk->events)
 		audit_add_defect(audit, "%" PRIu64 " heartbeats, but the packets say %" PRIu64,
 				 audit->heartbeats, walk->events);
 	/* [S7]: once the stream is closed, what was not written was lost */
 	if (audit->heartbeats && audit->is_closed &&
-	    walk->next_heartbeat > audit->total_events + audit->total_lost)
+	    walk->next_heartbeat > audit->total_events + audit->lost)
 		audit_add_defect(audit, "%" PRIu64 " heartbeats were made, but %" PRIu64
 				 " written and %" PRIu64 " lost", walk->next_heartbeat,
-				 audit->total_events, audit->total_lost);
+				 audit->total_events, audit->lost);
 }
 
 struct audit_stream *audit_stream(const struct recording_stream *stream, uint32_t epoch,
@@ -207,7 +205,7 @@ struct audit_stream *audit_stream(const struct recording_stream *stream, uint32_
 
 bool audit_has_loss(const struct audit_stream *audit)
 {
-	return audit->missing || audit->lost;
+	return audit->before || audit->missing || audit->lost;
 }
 
 void audit_stream_free(struct audit_stream *audit)

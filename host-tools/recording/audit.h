@@ -22,8 +22,8 @@
  * @has_all_events: the file holds the stream from its beginning, without a gap,
  *	so that @events is the exact number of events in it
  * @total_events: events in the stream since it began, as last known
- * @total_lost: events lost in the guest since the stream began, as last known
- * @lost: of them, those since the recording began
+ * @lost: events lost in the guest since the stream began, as last known
+ * @lost_before: of them, those before the recording began
  * @is_closed: the driver has closed the stream
  * @torn_bytes: bytes of a packet that is cut off at the end of the file
  * @unknown_bytes: bytes behind something that is no packet
@@ -40,8 +40,8 @@ struct audit_stream {
 	uint64_t events;
 	bool has_all_events;
 	uint64_t total_events;
-	uint64_t total_lost;
 	uint64_t lost;
+	uint64_t lost_before;
 	bool is_closed;
 	uint64_t torn_bytes;
 	uint64_t unknown_bytes;
@@ -70,7 +70,8 @@ struct audit_stream *audit_stream(const struct recording_stream *stream, uint32_
 void audit_add_defect(struct audit_stream *audit, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /**
- * audit_has_loss - see whether events or packets are missing
+ * audit_has_loss - see whether events or packets are missing, from the stream's
+ * beginning on
  * @audit: the findings
  * Return: true if so.
  */

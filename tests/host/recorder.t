@@ -131,7 +131,7 @@ ok "a torn tail is found" status 6 'in the middle of a packet: 4 bytes' \
 	"$hypertrace" check "$tap_dir/r2"
 ok "[H3] the recording is gone on with" record -o "$tap_dir/r2" --for 300ms a
 ok "[H3] without a gap, without a packet twice" \
-	status 0 ' 0 packets missing; defects: 0' "$hypertrace" check "$tap_dir/r2"
+	status 0 ' 0 packets missing, .*; defects: 0' "$hypertrace" check "$tap_dir/r2"
 ok "the VM is unharmed" list_has '^a  *running'
 
 start_recorder "$tap_dir/r4" a
