@@ -420,32 +420,40 @@ static uint64_t reverse_apply(const struct clock_map *map, uint64_t to)
 	return line->from + saturate((double)(to - line->to) / line->slope + 0.5);
 }
 
+static void add_line(struct clock_map *map, uint64_t from, uint64_t to, double slope)
+{
+	map->lines[map->line_count++] = (struct line){ from, to, slope };
+}
+
 struct clock_map *clock_map_compose(const struct clock_map *first,
 				    const struct clock_map *second)
 {
 	struct clock_map *map = g_new0(struct clock_map, 1);
 	uint32_t hint = 0;
+	uint64_t begin;
 
 	if (!first->line_count || !second->line_count)
 		return map;
-	map->lines = g_new(struct line, first->line_count + second->line_count);
+	map->lines = g_new(struct line, first->line_count + second->line_count + 1);
+	/* Times of the first clock begin at 0; some of the second's lines lie before. */
+	begin = clock_map_apply(first, 0, &hint);
+	hint = 0;
+	add_line(map, 0, clock_map_apply(second, begin, &hint),
+		 slope_at(first, 0) * slope_at(second, begin));
 	for (uint32_t i = 0; i < first->line_count; i++) {
 		const struct line *line = &first->lines[i];
 
-		map->lines[map->line_count++] = (struct line){
-			line->from, clock_map_apply(second, line->to, &hint),
-			line->slope * slope_at(second, line->to),
-		};
+		if (line->from > 0)
+			add_line(map, line->from, clock_map_apply(second, line->to, &hint),
+				 line->slope * slope_at(second, line->to));
 	}
 	for (uint32_t i = 0; i < second->line_count; i++) {
 		const struct line *line = &second->lines[i];
 		uint64_t from = reverse_apply(first, line->from);
 
-		map->lines[map->line_count++] = (struct line){
-			from, line->to, slope_at(first, from) * line->slope,
-		};
+		if (line->from > begin)
+			add_line(map, from, line->to, slope_at(first, from) * line->slope);
 	}
 	qsort(map->lines, map->line_count, sizeof(struct line), compare_lines);
-	map->slope_before = first->slope_before * second->slope_before;
 	return map;
 }

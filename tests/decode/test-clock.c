@@ -137,6 +137,21 @@ static void test_compose(void)
 	ok(good, "a map through a map is right everywhere, and never goes back");
 	clock_map_free(map);
 	clock_map_free(first);
+
+	/* The VM ran for 10 s before the guest's clock began, its driver came at 15 s. */
+	first = clock_map_new(2.5, 0);
+	for (uint64_t i = 0; i < 5; i++)
+		clock_map_add(first, 15 * SECOND + i * SECOND / 10,
+			      25 * SECOND / 2 * 5 + i * SECOND / 4, 10, false);
+	clock_map_finish(first);
+	map = clock_map_compose(first, second);
+	ok(is_near(map_one(map, 0), 80 * SECOND, 100) &&
+	   is_near(map_one(map, 1), 80 * SECOND, 100) &&
+	   is_near(map_one(map, 3 * SECOND / 2), 81 * SECOND + SECOND / 2, 100) &&
+	   is_near(map_one(map, 15 * SECOND), 95 * SECOND, 100),
+	   "the second clock may be older than the first");
+	clock_map_free(map);
+	clock_map_free(first);
 	first = clock_map_new(1, 0);
 	clock_map_finish(first);
 	map = clock_map_compose(first, second);
