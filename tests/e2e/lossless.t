@@ -42,11 +42,11 @@ def lossless(t, kernel, each):
             t.equal((streams[cpu]['events'], streams[cpu]['events_lost'], streams[cpu]['overwritten']),
                     (each, 0, 0), '%s: CPU %d: so does the stream' % (kernel, cpu))
             numbers = vm.heartbeats(vm.recording_streams(out, guest.name)[('1.1', 'heartbeat-cpu%d' % cpu)])
-            t.ok(len(numbers) > 1000 and numbers == list(range(len(numbers))),
-                 '%s: CPU %d: all heartbeats from 0 to %d are there' % (kernel, cpu, len(numbers) - 1))
             beat = beats[cpu]
-            t.equal((beat['events'], beat['events_lost']), (len(numbers), 0),
-                    '%s: CPU %d: and are as many as the stream says' % (kernel, cpu))
+            # They began with the driver; the ring's newest are there since then.
+            t.ok(len(numbers) > 1000 and numbers == list(range(beat['events'] - len(numbers), beat['events'])) and
+                 beat['events_lost'] == 0, '%s: CPU %d: all heartbeats from %d to %d are there' % (
+                     kernel, cpu, numbers[0], beat['events'] - 1), beat)
         check = vm.tool('check', out, check=False)
         t.equal(check.returncode, 0, '%s: hypertrace check finds nothing wrong' % kernel)
         trace = os.path.join(directory, 'ctf')
