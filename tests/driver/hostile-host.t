@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 240
+"""Host pages with anything in them [G2] [S6]: a header that does not fit is refused
+with words, positions and modes that change all the time do no harm, and what comes
+after that is traced as ever. The host is played by this test, in the region's file.
+"""
+
+import os
+import random
+import struct
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import tap
+import vm
+
+MODULE = '/lib/virtio_hypertrace.ko'
+FIELDS = {'magic': (0, '<Q'), 'version': (8, '<I'), 'region_size': (24, '<Q'), 'guest_offset': (32, '<Q'),
+          'consumer_offset': (56, '<Q'), 'consumer_count': (64, '<I'), 'consumer_size': (68, '<I')}
+READER_AT = vm.Region.HOST.size - 12
+MIB = 1 << 20
+
+# Field, what the host says, what the driver must say to it.
+HEADERS = [
+    ('magic', 0, 'not a hypertrace region'),
+    ('version', 2, 'another version: version=2'),
+    ('region_size', 128 * MIB, 'bad region size'),
+    ('region_size', 5 * MIB, 'bad region size'),
+    ('region_size', 0, 'bad start of the guest part'),
+    ('guest_offset', 0, 'bad start of the guest part'),
+    ('guest_offset', 2 * MIB + 4096, 'bad start of the guest part'),
+    ('guest_offset', 64 * MIB, 'bad start of the guest part'),
+    ('guest_offset', (1 << 64) - 2 * MIB, 'bad start of the guest part'),
+    ('consumer_offset', 3, 'bad consumer table'),
+    ('consumer_offset', (1 << 64) - 64, 'bad consumer table'),
+    ('consumer_count', 0xffffffff, 'bad consumer table'),
+    ('consumer_count', 0, 'too many streams'),
+    ('consumer_count', 33, 'too many streams'),
+    ('consumer_size', 0, 'bad consumer table'),
+    ('consumer_size', 63, 'bad consumer table'),
+    ('consumer_size', 0x80000040, 'bad consumer table'),
+]
+
+
+class Host:
+    """The other side of the region, and not a good one."""
+
+    def __init__(self, path):
+        self.file = open(path, 'r+b', buffering=0)
+
+    def write(self, at, form, value):
+        os.pwrite(self.file.fileno(), struct.pack(form, value), at)
+
+    def read(self, at, form):
+        return struct.unpack(form, os.pread(self.file.fileno(), struct.calcsize(form), at))[0]
+
+
+def headers(t):
+    with vm.Guest(vm.scratch(), append='ht.module=no') as guest:
+        guest.ready()
+        host = Host(guest.region_path)
+        for field, value, words in HEADERS:
+            at, form = FIELDS[field]
+            good = host.read(at, form)
+            host.write(at, form, value)
+            guest.sh('dmesg -c >/dev/null; insmod %s' % MODULE)
+            said = guest.sh('dmesg')
+            guest.sh('rmmod virtio_hypertrace')
+            host.write(at, form, good)
+            t.ok(words in said and 'probe' in said, '%s=%#x is refused: %s' % (field, value, words), said)
+        region = guest.region()
+        t.equal(region.guest()['state'], 0, 'and the guest part is left alone')
+        guest.sh('insmod ' + MODULE)
+        t.equal(region.guest()['state'], 2, 'a good header is taken after that')
+        log = guest.sh('dmesg')
+        t.ok('Call Trace' not in log and 'BUG' not in log, 'the kernel has nothing to complain of', log[-3000:])
+        region.close()
+
+
+def settled(guest):
+    """The streams, once they agree with ftrace."""
+    stats = guest.ring_stats()
+    streams = {stream['cpu']: stream for stream in guest.streams()}
+    for cpu, ring in stats.items():
+        if ring['entries'] + ring['overrun'] + ring['read events'] != \
+                streams[cpu]['events'] + streams[cpu]['events_lost']:
+            return None
+    return stats, streams
+
+
+def positions(t):
+    seed = random.randrange(1 << 32)
+    t.note('seed %d' % seed)
+    dice = random.Random(seed)
+    each = 150000
+    with vm.Guest(vm.scratch(), append='trace_buf_size=2M', device=',size=4M') as guest:
+        guest.ready()
+        guest.count_getppid()
+        host = Host(guest.region_path)
+        region = guest.region()
+        header = region.host()
+        ends = threading.Event()
+        writes = 0
+
+        def spoil():
+            nonlocal writes
+            while not ends.is_set():
+                at = header['consumer_offset'] + dice.randrange(30, 40) * header['consumer_size']
+                host.write(at, '<Q', dice.choice([0, 1, (1 << 64) - 1, 1 << 63, dice.getrandbits(64),
+                                                  dice.getrandbits(22)]))
+                host.write(READER_AT, '<I', dice.choice([0, 1, 1, 2, 0xffffffff]))
+                writes += 1
+
+        thread = threading.Thread(target=spoil)
+        thread.start()
+        try:
+            guest.sh('workload syscalls %d 0 1' % each, bound=120)
+        finally:
+            ends.set()
+            thread.join()
+        t.ok(writes > 1000, 'tail and reader were changed %d times meanwhile' % writes)
+        host.write(READER_AT, '<I', 0)
+        guest.sh('workload syscalls 1000 0 1')
+        guest.stop_tracing()
+        stats, streams = vm.wait_for('the streams to settle', lambda: settled(guest), 30)
+        for cpu in (0, 1):
+            ring, stream = stats[cpu], streams[cpu]
+            t.equal(ring['entries'] + ring['overrun'] + ring['read events'], each + 1000,
+                    'CPU %d: ftrace counts every event' % cpu)
+            t.equal(stream['events'] + stream['events_lost'], each + 1000,
+                    'CPU %d: the stream accounts for each [S7]' % cpu)
+            t.ok(0 < stream['head'] - stream['begin'] <= stream['ring_size'],
+                 'CPU %d: positions are sane' % cpu, stream)
+        region.close()
+        log = guest.sh('dmesg')
+        t.ok('Call Trace' not in log and 'BUG' not in log, 'the kernel has nothing to complain of', log[-3000:])
+
+
+tap.main(headers, positions)
