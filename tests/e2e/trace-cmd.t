@@ -188,7 +188,9 @@ def compare(t, kernel):
     wrong, compared = [], 0
     for mine, other in pairs:
         for name, value in other.fields.items():
-            if same(mine, name, value):
+            # That field is the time at which each instance's event was written.
+            ticks = name == 'now' and mine.name == 'timer_expire_entry'
+            if same(mine, name, value) or ticks and abs(number(mine.field(name)) - int(value)) == 1:
                 compared += 1
             else:
                 wrong.append('%s.%s: ours %r, theirs %r' % (mine.name, name, mine.field(name), value))
