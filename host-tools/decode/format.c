@@ -691,6 +691,19 @@ static void add_common_field(struct event_class *class, const struct field_line 
 		class->preempt_offset = line->offset;
 }
 
+static bool is_tail(const struct event_field *field)
+{
+	return field->kind == FIELD_TAIL_NUMBERS || field->kind == FIELD_TAIL_STRING;
+}
+
+static bool has_tail(const struct event_class *class)
+{
+	for (uint32_t i = 0; i < class->field_count; i++)
+		if (is_tail(&class->fields[i]))
+			return true;
+	return false;
+}
+
 static void add_field(struct class_table *table, struct event_class *class,
 		      const struct field_line *line)
 {
@@ -703,6 +716,9 @@ static void add_field(struct class_table *table, struct event_class *class,
 		return;
 	field->name = field->raw_name;
 	compile_field(table, line, field);
+	/* Only one field can be what is left of the event. */
+	if (is_tail(field) && has_tail(class))
+		return;
 	if (!strcmp(class->system, "syscalls"))
 		narrow_argument(table, line, field);
 	if (table->naming == NAMING_LTTNG) {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define DIRECT	65536
-/* A guest may make up pids; a kernel has 4 million at most. */
-#define MAX_TASKS	(1 << 22)
+/* A guest may make up pids; so many beyond DIRECT are remembered. */
+#define MAX_TASKS	(1 << 20)
 
 struct task {
 	char name[TASK_NAME_SIZE];

@@ -317,15 +317,39 @@ static const char *take_argument_text(struct arguments *args, uint32_t *length)
 	return at;
 }
 
+/* A number by the flags, width and precision that the format has: [@p, @end). */
+static void text_converted(struct text *text, const char *p, const char *end, char conversion,
+			   uint64_t value)
+{
+	char spec[16], out[64];
+	size_t size = MIN(end - p, 8);
+
+	spec[0] = '%';
+	memcpy(spec + 1, p, size);
+	memcpy(spec + 1 + size, "ll", 2);
+	spec[3 + size] = conversion;
+	spec[4 + size] = 0;
+	/* Only flags and digits got into the format; what is too wide is cut. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	g_snprintf(out, sizeof(out), spec, (long long)value);
+#pragma GCC diagnostic pop
+	text_string(text, out);
+}
+
 /* One conversion; @p is behind its '%'. Return: behind it. */
 static const char *text_conversion(struct text *text, const struct decoder_item *item,
 				   const char *p, struct arguments *args)
 {
 	unsigned int long_size = item->stream->guest->long_size, size = 4;
+	const char *begin = p, *end, *at;
 	uint32_t length;
-	const char *at;
 	uint64_t value;
 
+	for (; *p && strchr("-+ #0123456789.", *p); p++)
+		;
+	end = p;
+	/* A width or precision that is an argument is taken, and not applied. */
 	for (; *p && strchr("-+ #0123456789.*", *p); p++)
 		if (*p == '*')
 			take_argument(args, 4, true);
@@ -335,15 +359,12 @@ static const char *text_conversion(struct text *text, const struct decoder_item 
 	switch (*p) {
 	case 'd':
 	case 'i':
-		text_signed(text, take_argument(args, size, true));
-		break;
 	case 'u':
-		text_unsigned(text, take_argument(args, size, false));
-		break;
 	case 'x':
 	case 'X':
 	case 'o':
-		text_hex(text, take_argument(args, size, false), lower);
+		value = take_argument(args, size, *p == 'd' || *p == 'i');
+		text_converted(text, begin, end, *p, value);
 		break;
 	case 'c':
 		value = take_argument(args, 4, false);

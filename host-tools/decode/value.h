@@ -13,6 +13,9 @@
 #include "bytes.h"
 #include "format.h"
 
+/* Of longer arrays only the beginning is shown: many fields may lead to one place. */
+#define MAX_NUMBERS	16384
+
 /**
  * field_number - the value of a %FIELD_NUMBER
  * @field: the field
@@ -93,7 +96,7 @@ static inline const char *field_text(const struct event_field *field, const uint
  * @field: the field, numbers of any kind
  * @data: the event
  * @size: bytes of it
- * @count: set to how many there are
+ * @count: set to how many there are, at most %MAX_NUMBERS
  * Return: the first one; @field->element_size and @is_signed tell how to read them.
  */
 static inline const uint8_t *field_numbers(const struct event_field *field,
@@ -102,7 +105,7 @@ static inline const uint8_t *field_numbers(const struct event_field *field,
 	uint32_t bytes;
 	const uint8_t *at = field_bytes(field, data, size, &bytes);
 
-	*count = bytes / field->element_size;
+	*count = MIN(bytes / field->element_size, MAX_NUMBERS);
 	return at;
 }
 

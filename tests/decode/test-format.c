@@ -329,6 +329,12 @@ static void test_hostile(void)
 		g_string_append_printf(text, "\tfield:int f%d;\toffset:8;\tsize:4;\tsigned:1;\n", i);
 	class = parse("test", text->str, "\"\"");
 	ok(class && class->field_count == FORMAT_MAX_FIELDS, "1,000 fields are too many");
+	class = parse("test", "\tfield:u8 a[];\toffset:8;\tsize:0;\tsigned:0;\n"
+		      "\tfield:char b[];\toffset:8;\tsize:0;\tsigned:0;\n"
+		      "\tfield:int c;\toffset:8;\tsize:4;\tsigned:1;\n", "\"\"");
+	ok(class && class->field_count == 2, "one field goes to the event's end, and no more");
+	ok(is_array(&class->fields[0], memset(g_malloc(1 << 20), 0, 1 << 20), 1 << 20, 16384, 0),
+	   "and is not shown at any length");
 	class = parse("test", "\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;\n"
 		      "\tfield:int a;\toffset:12;\tsize:4;\tsigned:1;\n", "\"\"");
 	ok(class && class->field_count == 1, "a name stands for one field");
