@@ -49,6 +49,9 @@ static void add_row(GPtrArray *rows, const struct recording_vm *vm,
 	row->gen = gen;
 	row->stream = stream;
 	row->audit = audit_stream(stream, gen ? gen->epoch : 0, gen ? gen->generation : 0);
+	if (gen && stream->has_state && !row->audit->is_closed && audit_must_be_closed(vm, gen))
+		audit_add_defect(row->audit,
+				 "not closed: the next driver came before the end was recorded");
 	row->name = gen ? g_strdup_printf("%u.%u/%s", gen->epoch, gen->generation,
 					  stream->file_name) :
 			  g_strdup(stream->file_name);

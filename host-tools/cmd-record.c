@@ -28,6 +28,13 @@
 /* The pause between two looks at the rings under load; it doubles while idle. */
 #define MIN_PAUSE_NS		1000000ULL
 
+/*
+ * A guest that had something to say in the last seconds may soon say more, or
+ * replace its driver, and with it all that is in the rings.
+ */
+#define RECENT_NS		3000000000ULL
+#define RECENT_PAUSE_NS		20000000ULL
+
 /* How long the guest may take to answer FLUSH, and the rings to run dry after it. */
 #define FLUSH_TIMEOUT_NS	2000000000ULL
 #define DRAIN_TIMEOUT_NS	2000000000ULL
@@ -389,7 +396,7 @@ static uint64_t longest_pause(const struct recorder *rec)
  */
 static bool run(struct recorder *rec, uint64_t deadline_ns, GError **error)
 {
-	uint64_t pause_ns = MIN_PAUSE_NS;
+	uint64_t pause_ns = MIN_PAUSE_NS, moved_ns = 0;
 	enum session_result result;
 
 	while (rec->sessions->len && !count_signals(rec)) {
@@ -404,9 +411,13 @@ static bool run(struct recorder *rec, uint64_t deadline_ns, GError **error)
 			continue;
 		if (!rec->sessions->len)
 			break;
+		now = clock_mono_ns();
+		if (result == SESSION_MOVED)
+			moved_ns = now;
 		pause_ns = result == SESSION_MOVED ? MIN_PAUSE_NS :
 						     MIN(pause_ns * 2, longest_pause(rec));
-		now = clock_mono_ns();
+		if (now - moved_ns < RECENT_NS)
+			pause_ns = MIN(pause_ns, RECENT_PAUSE_NS);
 		if (deadline_ns && deadline_ns > now)
 			pause_for(rec, MIN(pause_ns, deadline_ns - now));
 		else

@@ -109,7 +109,7 @@ bool session_input(struct session *session, GError **error);
 
 /**
  * enum session_result - how a pass ended
- * @SESSION_IDLE: there was nothing
+ * @SESSION_IDLE: there was nothing from the guest; what the host had is taken
  * @SESSION_MOVED: something was taken
  * @SESSION_MORE: something was taken, and more is waiting
  * @SESSION_FAILED: the error says why: no pass will be better

@@ -203,6 +203,19 @@ struct audit_stream *audit_stream(const struct recording_stream *stream, uint32_
 	return audit;
 }
 
+bool audit_must_be_closed(const struct recording_vm *vm, const struct recording_generation *gen)
+{
+	guint i;
+
+	for (i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *other = vm->generations->pdata[i];
+
+		if (other->epoch == gen->epoch && other->generation > gen->generation)
+			return true;
+	}
+	return false;
+}
+
 bool audit_has_loss(const struct audit_stream *audit)
 {
 	return audit->before || audit->missing || audit->lost;

@@ -63,6 +63,18 @@ struct audit_stream *audit_stream(const struct recording_stream *stream, uint32_
 				  uint32_t generation);
 
 /**
+ * audit_must_be_closed - see whether a driver's streams must have been closed
+ * @vm: the VM
+ * @gen: the driver's life
+ *
+ * A driver whose place another one took in the same epoch has said goodbye. If
+ * its streams are not closed, the recorder came too late for their end.
+ *
+ * Return: true if another driver followed in the same epoch.
+ */
+bool audit_must_be_closed(const struct recording_vm *vm, const struct recording_generation *gen);
+
+/**
  * audit_add_defect - add a finding from elsewhere
  * @audit: the findings
  * @format: printf-like

@@ -73,6 +73,23 @@ static struct audit_stream *look(void)
 	audit_stream_free(found);					\
 } while (0)
 
+static void test_must_be_closed(void)
+{
+	struct recording_generation gens[] = {
+		{ .epoch = 1, .generation = 1 }, { .epoch = 1, .generation = 2 },
+		{ .epoch = 2, .generation = 1 },
+	};
+	struct recording_vm vm = { .generations = g_ptr_array_new() };
+	size_t i;
+
+	for (i = 0; i < G_N_ELEMENTS(gens); i++)
+		g_ptr_array_add(vm.generations, &gens[i]);
+	ok(audit_must_be_closed(&vm, &gens[0]), "a driver that was replaced has said goodbye");
+	ok(!audit_must_be_closed(&vm, &gens[1]), "one that a reset ended has not");
+	ok(!audit_must_be_closed(&vm, &gens[2]), "nor has the last one");
+	g_ptr_array_unref(vm.generations);
+}
+
 int main(void)
 {
 	struct audit_stream *found;
@@ -169,5 +186,6 @@ int main(void)
 	   "all defects are counted, some are told");
 	audit_stream_free(found);
 	g_byte_array_unref(file);
+	test_must_be_closed();
 	return tap_done();
 }
