@@ -29,6 +29,7 @@
 /* Bits of vht_metadata.requests. */
 #define VHT_REQUEST_SET		0
 #define VHT_REQUEST_MODULES	1
+#define VHT_REQUEST_FORMATS	2	/* with the modules: of all events */
 
 /* A module that came; on vht_metadata.modules. */
 struct vht_module {
@@ -644,6 +645,9 @@ static int vht_send_modules(struct vht *vht, struct vht_records *records)
 	mutex_lock(&metadata->module_lock);
 	list_splice_init(&metadata->modules, &modules);
 	mutex_unlock(&metadata->module_lock);
+	/* A module that comes back brings its events under other numbers. */
+	if (test_and_clear_bit(VHT_REQUEST_FORMATS, &metadata->requests))
+		known.len = 0;
 
 	records->len = 0;
 	all = vht_tracefs_read_all("available_events", &len);
@@ -700,6 +704,8 @@ static int vht_module_notify(struct notifier_block *block, unsigned long state, 
 	const struct module *module = data;
 	struct vht_module *entry;
 
+	if (state == MODULE_STATE_GOING)
+		set_bit(VHT_REQUEST_FORMATS, &metadata->requests);
 	if (state != MODULE_STATE_LIVE)
 		return NOTIFY_DONE;
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
