@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "error.h"
+#include "recording/reader.h"
 
 static const struct {
 	const char *name;
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	setlocale(LC_ALL, "");
+	recording_survive_truncation();
 	if (argc < 2) {
 		print_help(stderr);
 		return HT_ERROR_USAGE;

@@ -10,9 +10,17 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "map-guard.h"
+
+static bool is_guarded;
 
 /* More than anybody records; keeps a directory full of junk from costing memory. */
 #define MAX_DIR_ENTRIES	65536
+
+void recording_survive_truncation(void)
+{
+	is_guarded = true;
+}
 
 static gboolean set_errno_error(GError **error, const char *what, const char *path)
 {
@@ -55,6 +63,8 @@ static gboolean map_stream(struct recording_stream *stream, GError **error)
 		}
 		stream->data = data;
 		stream->size = st.st_size;
+		if (is_guarded)
+			stream->guard = map_guard_new(data, stream->size);
 	}
 	close(fd);
 	return TRUE;
@@ -136,6 +146,7 @@ void recording_stream_free(struct recording_stream *stream)
 {
 	if (!stream)
 		return;
+	map_guard_free(stream->guard);
 	if (stream->data)
 		munmap((void *)stream->data, stream->size);
 	g_free(stream->path);

@@ -35,12 +35,23 @@
 
 #define RECORDING_VERSION	1
 
+struct map_guard;
+
+/**
+ * recording_survive_truncation - let reading go on if a file is cut off meanwhile
+ *
+ * Of files opened from now on, lost parts read as zeros, which are no packets.
+ * This takes the process's SIGBUS handler: for programs, not for plugins.
+ */
+void recording_survive_truncation(void);
+
 /**
  * struct recording_stream - one stream file
  * @path: of the file
  * @file_name: its last part, e.g. "ftrace.hypertrace-cpu0"
  * @data: the file, mapped read-only; NULL if @size is 0
  * @size: bytes of it
+ * @guard: of the mapping, or NULL
  * @has_state: there is at least one whole state packet
  * @first_state: the stream's entry as the first state packet has it (source,
  *	cpu, clock and name tell what the stream is), zero without one
@@ -54,6 +65,7 @@ struct recording_stream {
 	char *file_name;
 	const uint8_t *data;
 	uint64_t size;
+	struct map_guard *guard;
 	bool has_state;
 	struct stream_entry first_state;
 	struct stream_entry last_state;

@@ -12,7 +12,7 @@
 
 #include "error.h"
 #include "region/load.h"
-#include "region/map-guard.h"
+#include "map-guard.h"
 #include "wire/text.h"
 
 #define BAD(...) g_set_error(error, HT_ERROR, HT_ERROR_FORMAT, __VA_ARGS__)

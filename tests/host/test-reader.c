@@ -2,6 +2,7 @@
 /* Reading recordings (docs/specs/recording.md): whole ones, torn ones, and what is none. */
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "recording/reader.h"
@@ -224,6 +225,30 @@ static void test_records(void)
 	ok(!recording_next_vmm_event(&it, &event), "no stream, no events");
 }
 
+static void test_truncated(void)
+{
+	g_autofree char *path = scratch_path("cut");
+	g_autoptr(GByteArray) file = g_byte_array_new();
+	struct recording_stream *stream;
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+	static uint8_t content[8000];
+	uint64_t count = 0, i;
+
+	for (i = 0; i < 10; i++)
+		put(file, VHT_PACKET_FTRACE, i, content, sizeof(content));
+	scratch_put("cut", file->data, file->len);
+	recording_survive_truncation();
+	stream = recording_stream_open(path, NULL);
+	assert(stream && truncate(path, 2 * 8192) == 0);
+	recording_cursor_init(&cursor, stream);
+	while (recording_cursor_next(&cursor, &packet))
+		count++;
+	ok(count == 2 && cursor.end == PACKET_BAD_MAGIC,
+	   "a file cut off while it is read ends there, and not the program");
+	recording_stream_free(stream);
+}
+
 int main(void)
 {
 	scratch_init();
@@ -232,5 +257,6 @@ int main(void)
 	test_fifo();
 	test_packets();
 	test_records();
+	test_truncated();
 	return tap_done();
 }

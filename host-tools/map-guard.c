@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Surviving the truncation of a mapped file; see map-guard.h. */
-#include "region/map-guard.h"
+#include "map-guard.h"
 
 #include <glib.h>
 #include <signal.h>
