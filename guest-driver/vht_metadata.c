@@ -358,7 +358,7 @@ static bool vht_find_build_id(const u8 *notes, size_t len, char *hex, size_t hex
 			return false;
 		if (note->n_type == VHT_NOTE_BUILD_ID && note->n_namesz == 4 &&
 		    !memcmp(notes + name, "GNU", 4) && 2 * note->n_descsz < hex_size) {
-			*bin2hex(hex, notes + desc, note->n_descsz) = '\0';
+			snprintf(hex, hex_size, "%*phN", note->n_descsz, notes + desc);
 			return true;
 		}
 		position = desc + ALIGN(note->n_descsz, 4);
