@@ -209,9 +209,10 @@ int cmd_export(int argc, char **argv)
 	struct export export = { 0 };
 	char *to = NULL, *names = NULL, *vm = NULL;
 	const GOptionEntry entries[] = {
-		{ "to", 't', 0, G_OPTION_ARG_STRING, &to, "Format of the trace (default: ctf)", "ctf" },
+		{ "to", 't', 0, G_OPTION_ARG_STRING, &to,
+		  "Format of the trace (default: ctf)", "ctf" },
 		{ "names", 0, 0, G_OPTION_ARG_STRING, &names,
-		  "Names of events and fields: as LTTng's (default) or as the kernel's", "lttng|ftrace" },
+		  "Names of events and fields: LTTng's (default) or the kernel's", "lttng|ftrace" },
 		{ "vm", 0, 0, G_OPTION_ARG_STRING, &vm, "Only VMs whose name fits", "GLOB" },
 		{ 0 },
 	};

@@ -73,6 +73,13 @@ struct source_clock {
 	struct clock_map *map;		/* source clock -> host; NULL if unknown */
 };
 
+/* The guest counter in one epoch of a VM. */
+struct epoch_map {
+	uint32_t vm_index;
+	uint32_t epoch;
+	struct clock_map *map;		/* counter -> host */
+};
+
 struct decoder {
 	struct decoder_options options;
 	char *vm_glob;
@@ -81,7 +88,7 @@ struct decoder {
 	GPtrArray *guests;
 	GPtrArray *streams;		/* struct stream * */
 	GPtrArray *clocks;		/* struct source_clock * */
-	GPtrArray *maps;		/* struct clock_map *, counter -> host */
+	GPtrArray *maps;		/* struct epoch_map * */
 	GPtrArray *warnings;
 	struct class_table *vm_classes;
 	struct event_class *vmm_class[VHT_VMM_ENDED + 1];
@@ -550,29 +557,35 @@ static struct stream *add_stream(struct decoder *decoder, const struct recording
 	return stream;
 }
 
-/* The map of one epoch, made when first asked for. */
-struct epoch_map {
-	uint32_t epoch;
-	struct clock_map *map;
-	bool is_made;
-};
-
-static struct clock_map *epoch_map_get(struct decoder *decoder, struct epoch_map *cache,
-				       const struct recording_vm *vm, uint32_t epoch)
+static void epoch_map_free(void *data)
 {
+	struct epoch_map *epoch = data;
+
+	clock_map_free(epoch->map);
+	g_free(epoch);
+}
+
+static struct clock_map *epoch_map_get(struct decoder *decoder, const struct recording_vm *vm,
+				       uint32_t number)
+{
+	struct epoch_map *epoch;
 	uint32_t dropped;
 
-	if (cache->is_made && cache->epoch == epoch)
-		return cache->map;
-	cache->map = records_map(vm, epoch);
-	cache->epoch = epoch;
-	cache->is_made = true;
-	g_ptr_array_add(decoder->maps, cache->map);
-	dropped = clock_map_finish(cache->map);
+	for (guint i = 0; i < decoder->maps->len; i++) {
+		epoch = g_ptr_array_index(decoder->maps, i);
+		if (epoch->vm_index == decoder->vm_count && epoch->epoch == number)
+			return epoch->map;
+	}
+	epoch = g_new0(struct epoch_map, 1);
+	epoch->vm_index = decoder->vm_count;
+	epoch->epoch = number;
+	epoch->map = records_map(vm, number);
+	g_ptr_array_add(decoder->maps, epoch);
+	dropped = clock_map_finish(epoch->map);
 	if (dropped)
-		warn(decoder, "%s: %u clock record%s of epoch %u contradict%s the others, not used",
-		     vm->name, dropped, dropped == 1 ? "" : "s", epoch, dropped == 1 ? "s" : "");
-	return cache->map;
+		warn(decoder, "%s: clock records of epoch %u that contradict the others: %u, not used",
+		     vm->name, number, dropped);
+	return epoch->map;
 }
 
 static void set_stream_clock(struct decoder *decoder, struct stream *stream,
@@ -621,7 +634,8 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 		stream->classes = guest->classes;
 		set_stream_clock(decoder, stream, file, counter);
 		if (!stream->pub.has_host_time && !decoder->options.is_raw)
-			warn(decoder, "%s: no host times for %s of epoch %u: they are the source's own",
+			warn(decoder,
+			     "%s: no host times for %s of epoch %u: they are the source's own",
 			     vm->name, file->file_name, generation->epoch);
 	}
 }
@@ -645,8 +659,7 @@ static void collect_clocks(struct decoder *decoder, const struct recording_vm *v
 	}
 }
 
-static void finish_clocks(struct decoder *decoder, const struct recording_vm *vm,
-			  struct epoch_map *cache)
+static void finish_clocks(struct decoder *decoder, const struct recording_vm *vm)
 {
 	for (guint i = 0; i < decoder->clocks->len; i++) {
 		struct source_clock *clock = g_ptr_array_index(decoder->clocks, i);
@@ -657,10 +670,10 @@ static void finish_clocks(struct decoder *decoder, const struct recording_vm *vm
 			continue;
 		dropped = clock_map_finish(clock->pairs);
 		if (dropped)
-			warn(decoder, "%s: %u clock pair%s of %s in epoch %u contradict%s the others, not used",
-			     vm->name, dropped, dropped == 1 ? "" : "s", clock->name, clock->epoch,
-			     dropped == 1 ? "s" : "");
-		counter = epoch_map_get(decoder, cache, vm, clock->epoch);
+			warn(decoder,
+			     "%s: clock pairs of %s in epoch %u that contradict the others: %u, not used",
+			     vm->name, clock->name, clock->epoch, dropped);
+		counter = epoch_map_get(decoder, vm, clock->epoch);
 		if (!clock_map_is_empty(clock->pairs) && !clock_map_is_empty(counter))
 			clock->map = clock_map_compose(clock->pairs, counter);
 	}
@@ -668,11 +681,9 @@ static void finish_clocks(struct decoder *decoder, const struct recording_vm *vm
 
 static void add_vm(struct decoder *decoder, const struct recording_vm *vm)
 {
-	struct epoch_map cache = { 0 };
-
 	if (!decoder->options.is_raw) {
 		collect_clocks(decoder, vm);
-		finish_clocks(decoder, vm, &cache);
+		finish_clocks(decoder, vm);
 	}
 	if (vm->vmm_stream) {
 		struct stream *stream = add_stream(decoder, vm, vm->vmm_stream, STREAM_VMM);
@@ -687,7 +698,7 @@ static void add_vm(struct decoder *decoder, const struct recording_vm *vm)
 
 		add_generation(decoder, vm, generation,
 			       decoder->options.is_raw ? NULL :
-			       epoch_map_get(decoder, &cache, vm, generation->epoch));
+			       epoch_map_get(decoder, vm, generation->epoch));
 	}
 	decoder->vm_count++;
 }
@@ -772,7 +783,7 @@ struct decoder *decoder_new(const struct recording *recording,
 	decoder->guests = g_ptr_array_new_with_free_func((GDestroyNotify)guest_free);
 	decoder->streams = g_ptr_array_new_with_free_func(g_free);
 	decoder->clocks = g_ptr_array_new_with_free_func(source_clock_free);
-	decoder->maps = g_ptr_array_new_with_free_func((GDestroyNotify)clock_map_free);
+	decoder->maps = g_ptr_array_new_with_free_func(epoch_map_free);
 	decoder->warnings = g_ptr_array_new_with_free_func(g_free);
 	add_vm_classes(decoder);
 	for (guint i = 0; i < recording->vms->len; i++) {

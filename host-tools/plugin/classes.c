@@ -419,12 +419,11 @@ static bool fill_payload(struct stream_classes *classes, const struct decoder_it
 				return false;
 		}
 	}
-	if (class_has_message(class)) {
-		text_message(&classes->scratch, item);
-		return fill_made_text(classes,
-				      bt_field_structure_borrow_member_field_by_index(payload, next));
-	}
-	return true;
+	if (!class_has_message(class))
+		return true;
+	text_message(&classes->scratch, item);
+	return fill_made_text(classes,
+			      bt_field_structure_borrow_member_field_by_index(payload, next));
 }
 
 bool stream_classes_fill(struct stream_classes *classes, const struct decoder_item *item,

@@ -661,8 +661,9 @@ const bt_component_class_source *recording_source_class_new(void)
 	    !bt_message_iterator_class_set_seek_beginning_methods(
 		    iterator, recording_iterator_seek_beginning, NULL))
 		class = bt_component_class_source_create("recording", iterator);
-	if (class && (bt_component_class_source_set_initialize_method(class, recording_source_init) ||
-		      bt_component_class_source_set_finalize_method(class, recording_source_fini))) {
+	if (class &&
+	    (bt_component_class_source_set_initialize_method(class, recording_source_init) ||
+	     bt_component_class_source_set_finalize_method(class, recording_source_fini))) {
 		bt_component_class_source_put_ref(class);
 		class = NULL;
 	}

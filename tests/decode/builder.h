@@ -11,6 +11,9 @@
 #include "../host/scratch.h"
 #include "virtio_hypertrace.h"
 
+/* Of all that is built. */
+static uint32_t builder_epoch = 1;
+
 struct builder_file {
 	GByteArray *bytes;
 	struct vht_stream state;
@@ -28,7 +31,7 @@ static inline void builder_packet(struct builder_file *file, uint16_t type, cons
 		.type = GUINT16_TO_LE(type),
 		.stream_id = file->state.id,
 		.cpu = file->state.cpu,
-		.epoch = GUINT32_TO_LE(1),
+		.epoch = GUINT32_TO_LE(builder_epoch),
 		.generation = GUINT32_TO_LE(1),
 		.flags = GUINT32_TO_LE(flags),
 		.sequence = GUINT64_TO_LE(file->sequence),
@@ -95,7 +98,7 @@ static inline void builder_vmm(struct builder_file *file, uint64_t mono, uint32_
 {
 	struct vht_vmm_event event = {
 		.mono_ns = GUINT64_TO_LE(mono), .type = GUINT32_TO_LE(type),
-		.epoch = GUINT32_TO_LE(1), .arg = GUINT64_TO_LE(arg),
+		.epoch = GUINT32_TO_LE(builder_epoch), .arg = GUINT64_TO_LE(arg),
 	};
 
 	memcpy(event.text, text, strnlen(text, sizeof(event.text)));
@@ -107,7 +110,7 @@ static inline void builder_clock(struct builder_file *file, uint64_t counter, ui
 {
 	struct vht_clock_record record = {
 		.mono_ns = GUINT64_TO_LE(mono), .counter = GUINT64_TO_LE(counter),
-		.reason = GUINT16_TO_LE(reason), .epoch = GUINT32_TO_LE(1),
+		.reason = GUINT16_TO_LE(reason), .epoch = GUINT32_TO_LE(builder_epoch),
 		.error_ns = GUINT32_TO_LE(10), .cpu = VHT_CPU_NONE,
 	};
 

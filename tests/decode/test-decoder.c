@@ -139,6 +139,43 @@ static void test_no_host_time(void)
 	decoder_free(decoder);
 }
 
+/* A reset: the counter begins anew, and so does the guest's clock. */
+static void test_epochs(void)
+{
+	struct builder_file vmm, cpu;
+	struct decoder *decoder;
+	struct decoder_item item;
+	uint64_t want[] = { 1000 * SECOND + 5000, 1500 * SECOND + 5000 };
+	unsigned int count = 0;
+	bool good = true;
+
+	wipe();
+	vmm = builder_file(0, VHT_SOURCE_VMM, VHT_CPU_NONE, VHT_CLOCK_HOST_MONOTONIC);
+	for (builder_epoch = 1; builder_epoch <= 2; builder_epoch++) {
+		uint64_t start = (500 + 500 * builder_epoch) * SECOND;
+		g_autofree char *meta = g_strdup_printf("guest/%u.1/metadata", builder_epoch);
+		g_autofree char *name = g_strdup_printf("guest/%u.1/ftrace.hypertrace-cpu0",
+							builder_epoch);
+
+		builder_clock(&vmm, counter_at(0), start, VHT_CLOCK_REASON_RESET);
+		builder_clock(&vmm, counter_at(SECOND), start + SECOND, VHT_CLOCK_REASON_PERIODIC);
+		builder_metadata(meta);
+		cpu = ftrace_file(0);
+		builder_page(&cpu, 5000, builder_epoch, 1, 0, counter_at(5000));
+		builder_write(&cpu, name);
+	}
+	builder_epoch = 1;
+	builder_write(&vmm, "guest/vmm");
+	decoder = open_scratch(false);
+	while (decoder_next(decoder, &item)) {
+		good = good && count < 2 && item.time == want[count] &&
+		       item.stream->epoch == count + 1 && number_of(&item) == count + 1;
+		count++;
+	}
+	ok(good && count == 2, "each epoch has its own clock and its own kernel");
+	decoder_free(decoder);
+}
+
 /* Everything of one stream: events given out, lost, and where the losses were. */
 struct outcome {
 	uint64_t events;
@@ -336,6 +373,7 @@ int main(void)
 	scratch_init();
 	test_order();
 	test_no_host_time();
+	test_epochs();
 	test_losses();
 	test_damage();
 	test_heartbeat();
