@@ -180,13 +180,14 @@ static uint64_t phase_hz(VirtIOHypertraceClock *c, const Pair *p)
     return mul_div(p->counter - c->phase_counter, NANOSECONDS_PER_SECOND, ns);
 }
 
-static void write_record(VirtIOHypertrace *ht, const Pair *p, uint16_t reason)
+static void write_record(VirtIOHypertrace *ht, const Pair *p, uint64_t hz,
+                         uint16_t reason)
 {
     VirtIOHypertraceClock *c = &ht->clock;
     struct vht_clock_record r = {
         .mono_ns = cpu_to_le64(p->ns),
         .counter = cpu_to_le64(p->counter),
-        .counter_hz = cpu_to_le64(phase_hz(c, p)),
+        .counter_hz = cpu_to_le64(hz),
         .error_ns = cpu_to_le32(p->error_ns),
         .kind = cpu_to_le16(icount_enabled() ? VHT_CLOCK_KIND_POINT
                                              : VHT_CLOCK_KIND_LINEAR),
@@ -195,10 +196,10 @@ static void write_record(VirtIOHypertrace *ht, const Pair *p, uint16_t reason)
         .offset = cpu_to_le64(c->kvm_offset),
     };
 
-    c->started = true;
     c->last_ns = p->ns;
     c->last_counter = p->counter;
     c->last_error_ns = p->error_ns;
+    c->last_hz = hz;
     virtio_hypertrace_vmm_clock(ht, &r);
 }
 
@@ -207,14 +208,12 @@ static void measure_and_write(VirtIOHypertrace *ht, uint16_t reason)
     VirtIOHypertraceClock *c = &ht->clock;
     Pair p = measure(ht);
 
-    if (reason == VHT_CLOCK_REASON_START ||
-        reason == VHT_CLOCK_REASON_RESUME ||
-        reason == VHT_CLOCK_REASON_MIGRATION) {
+    if (!c->phase_valid) {
         c->phase_valid = true;
         c->phase_ns = p.ns;
         c->phase_counter = p.counter;
     }
-    write_record(ht, &p, reason);
+    write_record(ht, &p, phase_hz(c, &p), reason);
 }
 
 #if defined(CONFIG_KVM) && defined(TARGET_I386)
@@ -281,14 +280,7 @@ static void kvm_ask(VirtIOHypertrace *ht, uint16_t reason)
 }
 #endif
 
-/**
- * virtio_hypertrace_clock_mark: write a clock record
- * @ht: the device
- * @reason: VHT_CLOCK_REASON_*
- *
- * Under KVM the record may be written a little later, by the vCPU.
- */
-void virtio_hypertrace_clock_mark(VirtIOHypertrace *ht, uint16_t reason)
+static void mark(VirtIOHypertrace *ht, uint16_t reason)
 {
     VirtIOHypertraceClock *c = &ht->clock;
 
@@ -315,26 +307,44 @@ static void mark_stop(VirtIOHypertrace *ht)
 {
     VirtIOHypertraceClock *c = &ht->clock;
     Pair p = measure(ht);
-    uint64_t hz = phase_hz(c, &p);
     uint64_t ns;
 
-    if (!c->phase_valid || !hz || p.counter < c->last_counter) {
+    if (!c->phase_valid || !c->last_hz || p.counter < c->last_counter) {
         return;
     }
-    ns = mul_div(p.counter - c->last_counter, NANOSECONDS_PER_SECOND, hz);
+    ns = mul_div(p.counter - c->last_counter, NANOSECONDS_PER_SECOND,
+                 c->last_hz);
     if (c->last_ns + ns < p.ns) {
         p.ns = c->last_ns + ns;
         /* The rate is known to some parts in a million. */
         p.error_ns = MIN(c->last_error_ns + 1 + ns / 100000, UINT32_MAX);
     }
-    write_record(ht, &p, VHT_CLOCK_REASON_STOP);
+    write_record(ht, &p, c->last_hz, VHT_CLOCK_REASON_STOP);
+}
+
+/**
+ * virtio_hypertrace_clock_mark: something happened that a clock record follows
+ * @ht: the device
+ * @reason: VHT_CLOCK_REASON_*
+ *
+ * Under KVM the record may be written a little later, by the vCPU. While the
+ * VM does not run its counter stands still, or is being loaded: then there is
+ * none before the VM runs, and a later reason wins over an earlier one.
+ */
+void virtio_hypertrace_clock_mark(VirtIOHypertrace *ht, uint16_t reason)
+{
+    if (ht->clock.running) {
+        mark(ht, reason);
+    } else {
+        ht->clock.next_reason = reason;
+    }
 }
 
 static void clock_tick(void *opaque)
 {
     VirtIOHypertrace *ht = opaque;
 
-    virtio_hypertrace_clock_mark(ht, VHT_CLOCK_REASON_PERIODIC);
+    mark(ht, VHT_CLOCK_REASON_PERIODIC);
     timer_mod(ht->clock.timer,
               qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + PERIOD_MS);
 }
@@ -348,15 +358,16 @@ void virtio_hypertrace_clock_run(VirtIOHypertrace *ht, bool running)
 {
     VirtIOHypertraceClock *c = &ht->clock;
 
+    c->running = running;
     if (running) {
-        virtio_hypertrace_clock_mark(ht, c->started ? VHT_CLOCK_REASON_RESUME
-                                                    : VHT_CLOCK_REASON_START);
+        mark(ht, c->next_reason);
+        c->next_reason = VHT_CLOCK_REASON_RESUME;
         timer_mod(c->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + PERIOD_MS);
         return;
     }
     timer_del(c->timer);
     if (kvm_enabled() || icount_enabled()) {
-        virtio_hypertrace_clock_mark(ht, VHT_CLOCK_REASON_STOP);
+        mark(ht, VHT_CLOCK_REASON_STOP);
     } else if (virtio_hypertrace_clock_kind() != VHT_COUNTER_UNKNOWN) {
         mark_stop(ht);
     }
@@ -365,6 +376,7 @@ void virtio_hypertrace_clock_run(VirtIOHypertrace *ht, bool running)
 
 void virtio_hypertrace_clock_init(VirtIOHypertrace *ht)
 {
+    ht->clock.next_reason = VHT_CLOCK_REASON_START;
     ht->clock.timer = timer_new_ms(QEMU_CLOCK_REALTIME, clock_tick, ht);
 }
 

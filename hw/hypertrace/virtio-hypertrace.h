@@ -113,12 +113,14 @@ void virtio_hypertrace_vmm_clock(VirtIOHypertrace *ht,
 
 typedef struct VirtIOHypertraceClock {
     QEMUTimer *timer;
-    bool started;               /* there was a record */
-    bool phase_valid;           /* phase_* were taken while the VM ran on */
+    bool running;
+    uint16_t next_reason;       /* of the first record when it runs again */
+    bool phase_valid;           /* phase_* are of the time it has run since */
     uint64_t phase_ns;
     uint64_t phase_counter;
     uint64_t last_ns;
     uint64_t last_counter;
+    uint64_t last_hz;
     uint32_t last_error_ns;
     bool kvm_offset_valid;
     bool kvm_refused;           /* said once that there is no clock */
