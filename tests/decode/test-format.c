@@ -163,7 +163,7 @@ static void test_arrays(void)
 	ok(field && field->kind == FIELD_DYNAMIC_NUMBERS && field->element_size == 2 &&
 	   is_array(field, data, 64, 2, 7), "dynamic array: whole numbers only");
 	field = parse_one("\tfield:__data_loc unsigned long[] v;\toffset:8;\tsize:4;\tsigned:0;\n");
-	memcpy(data + 8, &(uint32_t){ GUINT32_TO_LE(0xffff << 16 | 16) }, 4);
+	memcpy(data + 8, &(uint32_t){ GUINT32_TO_LE(0xffffU << 16 | 16) }, 4);
 	ok(field && field->element_size == 8 && is_array(field, data, 64, 6, 0),
 	   "dynamic array whose length is beyond the event");
 	field = parse_one("\tfield:__data_loc cpumask_t mask;\toffset:8;\tsize:4;\tsigned:0;\n");
@@ -307,6 +307,7 @@ static void test_hostile(void)
 {
 	GString *text = g_string_new("\"%s\", __print_symbolic(");
 	struct event_class *class;
+	uint8_t *event;
 	gint64 begin = g_get_monotonic_time();
 
 	for (int i = 0; i < 50000; i++)
@@ -333,8 +334,10 @@ static void test_hostile(void)
 		      "\tfield:char b[];\toffset:8;\tsize:0;\tsigned:0;\n"
 		      "\tfield:int c;\toffset:8;\tsize:4;\tsigned:1;\n", "\"\"");
 	ok(class && class->field_count == 2, "one field goes to the event's end, and no more");
-	ok(is_array(&class->fields[0], memset(g_malloc(1 << 20), 0, 1 << 20), 1 << 20, 16384, 0),
+	event = g_malloc0(1 << 20);
+	ok(is_array(&class->fields[0], event, 1 << 20, MAX_NUMBERS, 0),
 	   "and is not shown at any length");
+	g_free(event);
 	class = parse("test", "\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;\n"
 		      "\tfield:int a;\toffset:12;\tsize:4;\tsigned:1;\n", "\"\"");
 	ok(class && class->field_count == 1, "a name stands for one field");
