@@ -122,6 +122,7 @@ static int vht_reboot_notify(struct notifier_block *block, unsigned long action,
 {
 	struct vht *vht = container_of(block, struct vht, reboot);
 
+	vht_metadata_hurry(vht);
 	vht_metadata_send_tasks(vht);
 	vht_drain_at_end(vht);
 	return NOTIFY_DONE;
@@ -192,6 +193,7 @@ static void vht_stop(struct vht *vht)
 	vht_control_close(vht);
 	unregister_reboot_notifier(&vht->reboot);
 	vht_drain_stop(vht);
+	vht_metadata_hurry(vht);
 	vht_metadata_stop(vht);
 	cancel_work_sync(&vht->page_work);
 	vht_metadata_close(vht);

@@ -197,7 +197,7 @@ struct vht_metadata {
 	wait_queue_head_t wait;
 	unsigned long requests;		/* bits: what the thread is to do */
 	bool waiting;			/* for room in the ring */
-	bool sending;			/* a set is under way */
+	bool formats_sent;		/* those of the last set that was asked for */
 	unsigned long modules_at;	/* jiffies of the last module's coming */
 	u64 set;			/* number of the set */
 	u8 *buf;			/* records that are not in the ring yet */
@@ -325,6 +325,7 @@ int vht_metadata_start(struct vht *vht);
 void vht_metadata_stop(struct vht *vht);
 void vht_metadata_close(struct vht *vht);
 void vht_metadata_new_set(struct vht *vht);
+void vht_metadata_hurry(struct vht *vht);
 void vht_metadata_send_tasks(struct vht *vht);
 void vht_metadata_poll(struct vht *vht);
 

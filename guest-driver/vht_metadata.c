@@ -26,6 +26,9 @@
 /* Modules come in crowds: they are looked at when none came for this long. */
 #define VHT_MODULES_MS		1000
 
+/* The end of the driver waits for the formats for so long, at most. */
+#define VHT_HURRY_MS		2000
+
 /* Bits of vht_metadata.requests. */
 #define VHT_REQUEST_SET		0
 #define VHT_REQUEST_MODULES	1
@@ -90,6 +93,7 @@ static int vht_records_flush(struct vht_records *records)
 		if (ret != -ENOSPC || !records->wait)
 			break;
 		WRITE_ONCE(metadata->waiting, true);
+		wake_up(&metadata->wait);
 		wait_event_idle(metadata->wait, vht_metadata_has_room(metadata) ||
 				vht_records_is_interrupted(records));
 		WRITE_ONCE(metadata->waiting, false);
@@ -617,11 +621,17 @@ static int vht_send_set(struct vht *vht, struct vht_records *records)
 	u64 set = ++metadata->set;
 	int ret;
 
+	WRITE_ONCE(metadata->formats_sent, false);
 	records->len = 0;
 	ret = vht_records_add(records, VHT_META_BEGIN, set, NULL, 0);
 	ret = ret ?: vht_send_environment(vht, records);
 	ret = ret ?: vht_send_header_formats(vht, records);
 	ret = ret ?: vht_send_event_formats(vht, records);
+	ret = ret ?: vht_records_flush(records);
+	if (!ret) {
+		WRITE_ONCE(metadata->formats_sent, true);
+		wake_up(&metadata->wait);
+	}
 	ret = ret ?: vht_send_tasks(records);
 	ret = ret ?: vht_send_lines(records, VHT_META_PRINTK_FORMATS, "printk_formats",
 				    vht_tracefs_read, NULL, NULL);
@@ -745,8 +755,31 @@ void vht_metadata_poll(struct vht *vht)
  */
 void vht_metadata_new_set(struct vht *vht)
 {
+	WRITE_ONCE(vht->metadata.formats_sent, false);
 	set_bit(VHT_REQUEST_SET, &vht->metadata.requests);
 	wake_up(&vht->metadata.wait);
+}
+
+/**
+ * vht_metadata_hurry - let the formats of the set under way be sent, if they fit
+ *
+ * @vht: the device
+ *
+ * A guest that was busy all its short life has given the thread no time yet, and
+ * nobody could decode what it leaves. Nothing here waits for the host [G1].
+ *
+ * Context: process.
+ */
+void vht_metadata_hurry(struct vht *vht)
+{
+	struct vht_metadata *metadata = &vht->metadata;
+
+	set_user_nice(metadata->task, 0);
+	wait_event_idle_timeout(metadata->wait,
+				(READ_ONCE(metadata->formats_sent) &&
+				 !test_bit(VHT_REQUEST_SET, &metadata->requests)) ||
+				READ_ONCE(metadata->waiting),
+				msecs_to_jiffies(VHT_HURRY_MS));
 }
 
 /**
@@ -787,6 +820,7 @@ int vht_metadata_start(struct vht *vht)
 	metadata->set = 0;
 	metadata->requests = 0;
 	metadata->waiting = false;
+	metadata->formats_sent = false;
 	metadata->buf = kvmalloc(VHT_META_PACKET, GFP_KERNEL);
 	if (!metadata->buf)
 		return -ENOMEM;
