@@ -38,8 +38,8 @@ def late(t):
          'late: the newest events from before the recorder are there, the oldest are not', counts)
     check = vm.tool('check', out, check=False)
     text = check.stdout + check.stderr
-    t.equal(check.returncode, 6, 'late: hypertrace check says that the beginning is missing')
-    t.note(text)
+    t.ok(len(re.findall('packets were overwritten before the recording began', text)) == 2,
+         'late: hypertrace check says that the beginning is missing', text)
 
 
 def select(t):

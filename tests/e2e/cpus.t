@@ -39,7 +39,8 @@ def eight(t):
 def hotplug(t):
     directory = vm.scratch()
     each = 10000
-    with vm.Guest(directory, cpus=2, maxcpus=3, append='trace_buf_size=4M') as guest:
+    # A CPU can be plugged into a socket of its own only.
+    with vm.Guest(directory, cpus='2,maxcpus=3,sockets=3,cores=1', append='trace_buf_size=4M') as guest:
         guest.ready()
         guest.count_getppid()
         out = os.path.join(directory, 'rec')

@@ -200,6 +200,7 @@ class Guest:
 
     kernel      '6.12' or '6.1'
     directory   where everything of it lies; its name is the VM's
+    cpus        a number, or all of what -smp takes
     append      more kernel command line
     reboot      a reset resets, where else it would end QEMU
     device      more properties of the device (',size=8M')
@@ -207,7 +208,7 @@ class Guest:
 
     def __init__(self, directory, name='vm', kernel='6.12', cpus=2, machine='pc', memory='512M',
                  append='', device='', extra=(), initrd=None, accelerator=None, start=True,
-                 shell=True, icount=None, maxcpus=None, has_device=True, reboot=False):
+                 shell=True, icount=None, has_device=True, reboot=False):
         self.name, self.kernel = name, kernel
         self.run = os.path.join(directory, 'run')
         self.dir = os.path.join(self.run, name)
@@ -226,7 +227,7 @@ class Guest:
             line += ' ht.shell'
         args = [os.path.join(BUILD, 'qemu'), '-accel', accelerator or ('tcg' if icount else accel(kernel)),
                 '-machine', machine, '-name', name, '-m', memory,
-                '-smp', '%d' % cpus + (',maxcpus=%d' % maxcpus if maxcpus else ''),
+                '-smp', str(cpus),
                 '-nodefaults', '-display', 'none',
                 '-serial', 'file:' + self.serial_path,
                 '-chardev', 'socket,id=shell,path=%s,server=on,wait=off' % self.shell_path,
