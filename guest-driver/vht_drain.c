@@ -13,6 +13,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -163,9 +164,11 @@ static int vht_cpu_online(unsigned int cpu)
 	for (i = 0; i < vht->source_count; i++) {
 		struct vht_source *source = &vht->sources[i];
 
+		/* No reason to keep a CPU from coming up. */
 		ret = source->ops->start(&source->producers[cpu]);
 		if (ret)
-			return ret;
+			dev_warn(&vht->vdev->dev, "CPU is not traced: cpu=%u source=%s: %pe\n",
+				 cpu, source->name, ERR_PTR(ret));
 	}
 	self->vht = vht;
 	self->cpu = cpu;

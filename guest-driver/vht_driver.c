@@ -131,7 +131,7 @@ static int vht_reboot_notify(struct notifier_block *block, unsigned long action,
 /* Devices are shut down by now, ours among them; its memory is not. */
 static void vht_syscore_shutdown(void)
 {
-	if (vht_one)
+	if (vht_one && vht_one->running)
 		vht_drain_at_end(vht_one);
 }
 
@@ -172,12 +172,14 @@ static int vht_start(struct vht *vht)
 	ret = vht_control_start(vht);
 	if (ret)
 		goto err_reboot;
+	vht->running = true;
 	return 0;
 
 err_reboot:
 	unregister_reboot_notifier(&vht->reboot);
 err_drain:
 	vht_drain_stop(vht);
+	cancel_work_sync(&vht->page_work);
 	vht_drain_close(vht);
 err_metadata:
 	vht_metadata_stop(vht);
@@ -190,6 +192,10 @@ err_region:
 /* Puts what the sources hold into the rings [G4], says goodbye, and stops. */
 static void vht_stop(struct vht *vht)
 {
+	/* It did not come back from suspend. */
+	if (!vht->running)
+		return;
+	vht->running = false;
 	vht_control_close(vht);
 	unregister_reboot_notifier(&vht->reboot);
 	vht_drain_stop(vht);

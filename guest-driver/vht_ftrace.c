@@ -181,7 +181,7 @@ static unsigned int vht_ftrace_drain(struct vht_producer *producer, unsigned int
 	/* A CPU that never was online has no buffer. */
 	if (!ftrace->page.page)
 		return 0;
-	if (vht_subbuf_size(buffer) != ftrace->page_size)
+	if (how != VHT_DRAIN_CLOSE && vht_subbuf_size(buffer) != ftrace->page_size)
 		schedule_work(&producer->vht->page_work);
 
 	vht_pair_take(buffer, &pair);

@@ -152,6 +152,9 @@ static unsigned int vht_heartbeat_drain(struct vht_producer *producer, unsigned 
 	unsigned int n = beat->count ? 1 : 0;
 	u64 stuck = 0;
 
+	/* A CPU that never was online has no batch. */
+	if (!beat->batch)
+		return 0;
 	/* The timer does it, while it lives. */
 	if (how == VHT_DRAIN_LAZY && beat->online)
 		return 0;

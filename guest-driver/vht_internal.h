@@ -236,6 +236,7 @@ struct vht_control {
  * @source_count: number of @sources
  * @cpus: drain timers, by CPU number
  * @cpuhp: CPU hotplug state, or 0
+ * @running: started, and not stopped since
  * @ending: the guest goes down: everything is taken at once
  * @next_scan: jiffies of the next look at CPUs that do not drain themselves
  * @page_work: gets read pages of another size
@@ -254,6 +255,7 @@ struct vht {
 	unsigned int source_count;
 	struct vht_cpu *cpus;
 	int cpuhp;
+	bool running;
 	bool ending;
 	unsigned long next_scan;
 	struct work_struct page_work;
