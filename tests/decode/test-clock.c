@@ -111,6 +111,15 @@ static void test_breaks(void)
 	ok(map_one(map, 3 * SECOND + 5) == 103 * SECOND + 5, "at its edge");
 	ok(map_one(map, 3 * SECOND + 10 + 1000) == 113 * SECOND + 1000, "after it went on");
 	clock_map_free(map);
+
+	map = clock_map_new(1, 0);
+	clock_map_add(map, 1 * SECOND, 101 * SECOND, 10, true);
+	clock_map_add(map, 3 * SECOND, 103 * SECOND, 10, false);
+	clock_map_add(map, 30 * SECOND, 105 * SECOND, 10, true);
+	clock_map_finish(map);
+	ok(map_one(map, 20 * SECOND) == 105 * SECOND && map_one(map, 30 * SECOND) == 105 * SECOND,
+	   "a clock that ran ahead meanwhile does not make time go back");
+	clock_map_free(map);
 }
 
 static void test_compose(void)

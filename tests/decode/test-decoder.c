@@ -297,13 +297,21 @@ static void test_losses(void)
 	file = begin_losses();
 	builder_page(&file, 0, 0, 5, 0, 0);
 	builder_page(&file, 9000, 5, 8, 0, 0);
-	/* The third event of the second page claims to be longer than the page. */
+	/* The third event of the second page claims most of the page. */
 	file.bytes->data[file.bytes->len - 384 + 128 + 16 + 2 * 20] = 28;
 	builder_page(&file, 29000, 13, 5, 0, 0);
 	out = end_losses(&file);
 	ok(out.events + out.lost == 18 && out.lost && out.losses == 1,
 	   "events of a damaged packet that cannot be read are lost: %lu + %lu",
 	   (unsigned long)out.events, (unsigned long)out.lost);
+
+	file = begin_losses();
+	builder_page(&file, 0, 0, 5, 0, 0);
+	builder_page(&file, 9000, 5, 8, 0, 0);
+	file.bytes->data[file.bytes->len - 384 + 128 + 16 + 2 * 20] = 28;
+	out = end_losses(&file);
+	/* That event takes all the others in. */
+	ok(out.events == 8 && out.lost == 5 && out.after[0] == 8, "of the last packet too");
 
 	file = begin_losses();
 	builder_page(&file, 50000, 0, 5, 0, 0);

@@ -49,11 +49,21 @@ static uint32_t head(uint32_t type, uint32_t delta)
 	return delta << 5 | type;
 }
 
+/* A copy of just its size, so that a step beyond it is seen. */
+static void *copy_of(const struct page *page, size_t size)
+{
+	static void *copy;
+
+	g_free(copy);
+	copy = size ? g_memdup2(page->data, size) : NULL;
+	return copy;
+}
+
 static struct page_cursor begin(const struct page *page)
 {
 	struct page_cursor cursor;
 
-	page_cursor_init(&cursor, page->data, page->size, 8);
+	page_cursor_init(&cursor, copy_of(page, page->size), page->size, 8);
 	return cursor;
 }
 
@@ -203,7 +213,7 @@ static void test_bad(void)
 	cursor = begin(&page);
 	ok(at_end(&cursor, true), "an event cut by the commit word is not read");
 	for (size_t size = 0; size < 16; size++) {
-		page_cursor_init(&cursor, page.data, size, 8);
+		page_cursor_init(&cursor, copy_of(&page, size), size, 8);
 		if (!cursor.damaged || cursor.size)
 			break;
 		if (size == 15)
@@ -233,5 +243,6 @@ int main(void)
 	test_missed();
 	test_bad();
 	test_long_of_4();
+	copy_of(NULL, 0);
 	return tap_done();
 }
