@@ -4,7 +4,6 @@
  * a check of all that may be said of a ring after each step, and against a reader in
  * another thread that keeps to the specification.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
