@@ -53,6 +53,16 @@ static void compare_field(const struct event_class *class, const struct tep_form
 	count.bad_fields++;
 }
 
+/* A name in a sum counts as 0 for libtraceevent: then values repeat in a table. */
+static bool has_twice(const struct tep_print_flag_sym *symbols, const char *value)
+{
+	unsigned int times = 0;
+
+	for (; symbols; symbols = symbols->next)
+		times += !strcmp(symbols->value, value);
+	return times > 1;
+}
+
 static bool has_label(const struct enumeration *e, const struct tep_print_flag_sym *theirs)
 {
 	uint64_t value = strtoull(theirs->value, NULL, 0);
@@ -68,7 +78,7 @@ static bool has_label(const struct enumeration *e, const struct tep_print_flag_s
 static void compare_labels(const struct event_class *class, const struct tep_print_arg *arg,
 			   GHashTable *seen)
 {
-	const struct tep_print_flag_sym *symbols = NULL;
+	const struct tep_print_flag_sym *symbols = NULL, *table;
 	const struct tep_print_arg *over = NULL;
 	const struct event_field *field;
 	bool is_flags;
@@ -93,10 +103,11 @@ static void compare_labels(const struct event_class *class, const struct tep_pri
 		/* Of two tables over one field the first one counts. */
 		if (!field || !g_hash_table_add(seen, (void *)field->raw_name))
 			continue;
-		for (; symbols; symbols = symbols->next) {
+		for (table = symbols; symbols; symbols = symbols->next) {
 			/* Left aside are sums, and names that only the kernel knows. */
 			if (strspn(symbols->value, "0123456789abcdefx") != strlen(symbols->value) ||
-			    !symbols->str[0] || (is_flags && !strcmp(symbols->value, "0")))
+			    !symbols->str[0] || (is_flags && !strcmp(symbols->value, "0")) ||
+			    has_twice(table, symbols->value))
 				continue;
 			count.labels++;
 			if (field->enumeration && has_label(field->enumeration, symbols))
