@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "decode/timebase.h"
 #include "error.h"
 #include "format.h"
 #include "recording/reader.h"
-#include "timeline.h"
 #include "wire/text.h"
 
 #define NAME	"info"
@@ -40,9 +40,9 @@ static void print_text(const char *label, char *text)
 	g_free(text);
 }
 
-static void print_stream(const struct recording_stream *stream, const struct timeline_vm *vm)
+static void print_stream(const struct recording_stream *stream, const struct timebase *timebase,
+			 uint32_t epoch)
 {
-	struct timeline_stream time = { .clock = stream->clock };
 	g_autofree char *first = NULL, *last = NULL, *bytes = format_bytes((double)stream->size);
 	uint64_t packets = 0, events = 0, first_ns, last_ns;
 	struct recording_cursor cursor;
@@ -54,9 +54,8 @@ static void print_stream(const struct recording_stream *stream, const struct tim
 			continue;
 		packets++;
 		events = packet.header.events;
-		timeline_add_packet(&time, &packet.header);
 	}
-	if (timeline_span(&time, vm, &first_ns, &last_ns)) {
+	if (timebase_span(timebase, epoch, stream, &first_ns, &last_ns)) {
 		first = format_seconds(first_ns);
 		last = format_seconds(last_ns);
 	}
@@ -66,22 +65,24 @@ static void print_stream(const struct recording_stream *stream, const struct tim
 
 /**
  * print_clock - how well guest and host time are related
- * @timeline: filled in
  */
-static void print_clock(const struct recording_vm *vm, struct timeline_vm *timeline)
+static void print_clock(const struct recording_vm *vm)
 {
+	uint64_t count = 0, hz = vm->counter_hz;
 	struct recording_records it;
 	struct clock_record record;
-	uint64_t count = 0;
+	uint32_t error_ns = 0;
 
 	recording_records_init(&it, vm->vmm_stream);
 	while (recording_next_clock_record(&it, &record)) {
-		timeline_add_record(timeline, &record);
+		if (record.counter_hz)
+			hz = record.counter_hz;
+		error_ns = MAX(error_ns, record.error_ns);
 		count++;
 	}
 	printf("  clock:       %s, %" PRIu64 " Hz, %" PRIu64
 	       " records, error at most %" PRIu32 " ns\n", counter_word(vm->counter_kind),
-	       timeline->hz ? timeline->hz : vm->counter_hz, count, timeline->error_ns);
+	       hz, count, error_ns);
 }
 
 static void print_life(const struct recording_vm *vm)
@@ -111,7 +112,7 @@ static void print_vm(const struct recording_vm *vm)
 	g_autofree char *start = format_date(vm->start_real_ns);
 	g_autofree char *mono = format_seconds(vm->start_mono_ns);
 	g_autofree char *size = format_bytes((double)vm->region_size);
-	struct timeline_vm timeline = { 0 };
+	struct timebase *timebase = timebase_new(vm, NULL);
 	guint i, j;
 
 	printf("\nVM %s\n", vm->name);
@@ -119,10 +120,10 @@ static void print_vm(const struct recording_vm *vm)
 		printf("  uuid:        %s\n", vm->uuid);
 	printf("  VMM:         %s, pid %" PRIu32 ", region of %s\n", vm->vmm, vm->pid, size);
 	printf("  started:     %s (CLOCK_MONOTONIC %s)\n", start, mono);
-	print_clock(vm, &timeline);
+	print_clock(vm);
 	print_life(vm);
 	if (vm->vmm_stream)
-		print_stream(vm->vmm_stream, &timeline);
+		print_stream(vm->vmm_stream, timebase, 0);
 	for (i = 0; i < vm->generations->len; i++) {
 		const struct recording_generation *gen = vm->generations->pdata[i];
 
@@ -132,8 +133,9 @@ static void print_vm(const struct recording_vm *vm)
 		print_text("build id:", recording_generation_env(gen, "kernel.build_id"));
 		print_text("cmdline:", recording_generation_env(gen, "kernel.cmdline"));
 		for (j = 0; j < gen->streams->len; j++)
-			print_stream(gen->streams->pdata[j], &timeline);
+			print_stream(gen->streams->pdata[j], timebase, gen->epoch);
 	}
+	timebase_free(timebase);
 }
 
 int cmd_info(int argc, char **argv)

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "cmd.h"
 #include "control.h"
+#include "decode/timebase.h"
 #include "error.h"
 #include "format.h"
 #include "lock.h"
@@ -478,20 +479,58 @@ static bool stop(struct recorder *rec, GError **error)
 }
 
 /**
+ * struct book - the finished recording, to look up the times in
+ * @recording: the recording, NULL if it cannot be read
+ * @vm: one of its VMs, NULL if it is not there
+ * @timebase: of @vm
+ */
+struct book {
+	struct recording *recording;
+	const struct recording_vm *vm;
+	struct timebase *timebase;
+};
+
+static void book_select_vm(struct book *book, const char *dir_name)
+{
+	const GPtrArray *vms = book->recording ? book->recording->vms : NULL;
+
+	timebase_free(book->timebase);
+	book->timebase = NULL;
+	book->vm = NULL;
+	for (guint i = 0; vms && i < vms->len && !book->vm; i++) {
+		const struct recording_vm *vm = vms->pdata[i];
+
+		if (!strcmp(vm->dir_name, dir_name))
+			book->vm = vm;
+	}
+	if (book->vm)
+		book->timebase = timebase_new(book->vm, NULL);
+}
+
+static bool book_span(const struct book *book, const char *stream_name, uint64_t *first_ns,
+		      uint64_t *last_ns)
+{
+	const struct recording_stream *stream;
+	uint32_t epoch;
+
+	if (!book->vm)
+		return false;
+	stream = recording_vm_stream(book->vm, stream_name, &epoch);
+	return stream && timebase_span(book->timebase, epoch, stream, first_ns, last_ns);
+}
+
+/**
  * print_summary_line - one stream
  */
 static void print_summary_line(const char *vm, const struct tap_summary *stream,
-			       const struct timeline_vm *timeline)
+			       const struct book *book)
 {
 	g_autofree char *first = NULL, *last = NULL;
 	uint64_t first_ns, last_ns;
 
-	if (timeline_span(&stream->time, timeline, &first_ns, &last_ns)) {
+	if (book_span(book, stream->name, &first_ns, &last_ns)) {
 		first = format_seconds(first_ns);
 		last = format_seconds(last_ns);
-	} else if (stream->time.has_time) {
-		first = g_strdup_printf("raw %" G_GUINT64_FORMAT, stream->time.first);
-		last = g_strdup_printf("%" G_GUINT64_FORMAT, stream->time.last);
 	} else {
 		first = g_strdup("-");
 		last = g_strdup("-");
@@ -514,6 +553,7 @@ static void print_summary_line(const char *vm, const struct tap_summary *stream,
 
 static void print_summary(const struct recorder *rec)
 {
+	struct book book = { .recording = recording_open(rec->path, NULL) };
 	struct session_totals sum = { 0 };
 	guint i, j;
 
@@ -524,12 +564,14 @@ static void print_summary(const struct recorder *rec)
 		uint64_t omitted;
 		GPtrArray *streams = session_summaries(session, &omitted);
 
+		book_select_vm(&book, session_dir_name(session));
 		for (j = 0; j < streams->len; j++)
-			print_summary_line(session_name(session), streams->pdata[j],
-					   session_timeline(session));
+			print_summary_line(session_name(session), streams->pdata[j], &book);
 		if (omitted)
 			printf("    and %" G_GUINT64_FORMAT " more streams\n", omitted);
 	}
+	timebase_free(book.timebase);
+	recording_free(book.recording);
 	add_totals(rec->finished, &sum);
 	printf("recorded %" G_GUINT64_FORMAT " events in %" G_GUINT64_FORMAT " packets, %"
 	       G_GUINT64_FORMAT " bytes to %s\n", sum.stats.events, sum.stats.packets,

@@ -33,7 +33,6 @@
  * @first: the entry as the session met it, for the first state packet
  * @base_events: events up to the first packet that is counted
  * @stats: see there
- * @time: see there
  * @state_ns: when the last state packet was written
  */
 struct tap {
@@ -44,7 +43,6 @@ struct tap {
 	struct stream_entry first;
 	uint64_t base_events;
 	struct tap_stats stats;
-	struct timeline_stream time;
 	uint64_t state_ns;
 };
 
@@ -78,7 +76,6 @@ struct session {
 	GPtrArray *summaries;
 	uint64_t omitted;
 	struct session_totals past;
-	struct timeline_vm timeline;
 	char *globs;
 	uint64_t select_cookie;
 	uint64_t selected_epoch;
@@ -121,7 +118,6 @@ static void tap_begin(struct tap *tap, bool is_new)
 	if (tap->ring.damage)
 		return;
 	ring_look(&tap->ring);
-	tap->time.clock = tap->ring.entry.clock;
 	tap->first = tap->ring.entry;
 	if (is_new) {
 		tap->first.begin = 0;
@@ -184,23 +180,9 @@ static uint64_t skip_known(const struct tap *tap, const GByteArray *packets)
 }
 
 /**
- * note_clocks - learn the VM's clock from a packet of the vmm stream
- */
-static void note_clocks(struct session *session, const struct recording_packet *packet)
-{
-	struct record_cursor cursor;
-	struct clock_record record;
-
-	record_cursor_init(&cursor, packet->content, packet->header.content_size);
-	while (record_next_clock(&cursor, &record))
-		timeline_add_record(&session->timeline, &record);
-}
-
-/**
  * note_packets - count what is about to be written
  */
-static void note_packets(struct session *session, struct tap *tap, const uint8_t *packets,
-			 uint64_t size)
+static void note_packets(struct tap *tap, const uint8_t *packets, uint64_t size)
 {
 	const struct recording_stream view = { .data = packets, .size = size };
 	uint64_t expected = tap->out->sequence;
@@ -229,9 +211,6 @@ static void note_packets(struct session *session, struct tap *tap, const uint8_t
 			tap->stats.events = header->events - tap->base_events;
 		tap->stats.packets++;
 		tap->stats.bytes += header->packet_size;
-		timeline_add_packet(&tap->time, header);
-		if (header->type == VHT_PACKET_CLOCK && tap->ring.entry.id == VHT_STREAM_ID_VMM)
-			note_clocks(session, &packet);
 	}
 }
 
@@ -280,7 +259,7 @@ static enum session_result tap_pass(struct session *session, struct tap *tap, GB
 			return SESSION_IDLE;
 		known = tap->out->is_continued ? skip_known(tap, buffer) : 0;
 		if (known < buffer->len) {
-			note_packets(session, tap, buffer->data + known, buffer->len - known);
+			note_packets(tap, buffer->data + known, buffer->len - known);
 			if (!writer_stream_append(tap->out, buffer->data + known,
 						  buffer->len - known, error))
 				return SESSION_FAILED;
@@ -362,7 +341,6 @@ static bool tap_finish(struct session *session, struct tap *tap, bool is_superse
 	}
 	summary->source = tap->ring.entry.source;
 	summary->stats = tap->stats;
-	summary->time = tap->time;
 	summary->damage = is_superseded ? NULL : tap->ring.damage;
 	g_ptr_array_add(session->summaries, summary);
 	return true;
@@ -503,6 +481,11 @@ void session_free(struct session *session)
 	g_free(session->globs);
 	g_free(session->name);
 	g_free(session);
+}
+
+const char *session_dir_name(const struct session *session)
+{
+	return writer_vm_dir_name(session->out);
 }
 
 const char *session_name(const struct session *session)
@@ -662,9 +645,4 @@ GPtrArray *session_summaries(const struct session *session, uint64_t *omitted)
 {
 	*omitted = session->omitted;
 	return session->summaries;
-}
-
-const struct timeline_vm *session_timeline(const struct session *session)
-{
-	return &session->timeline;
 }

@@ -16,7 +16,6 @@
 #include "recording/writer.h"
 #include "region/region.h"
 #include "region/ring.h"
-#include "timeline.h"
 
 /**
  * struct tap_stats - what a session has taken from one stream
@@ -43,14 +42,12 @@ struct tap_stats {
  * @name: e.g. "1.1/ftrace.hypertrace-cpu0"
  * @source: VHT_SOURCE_*
  * @stats: see there
- * @time: first and last time
  * @damage: why it ended early, or NULL
  */
 struct tap_summary {
 	char *name;
 	uint16_t source;
 	struct tap_stats stats;
-	struct timeline_stream time;
 	const char *damage;
 };
 
@@ -84,6 +81,13 @@ struct session *session_new(const char *name, struct region *region, int control
  * @session: the session, or NULL
  */
 void session_free(struct session *session);
+
+/**
+ * session_dir_name - the VM's directory in the recording
+ * @session: the session
+ * Return: its name; belongs to @session.
+ */
+const char *session_dir_name(const struct session *session);
 
 /**
  * session_name - the VM's name
@@ -176,12 +180,5 @@ void session_totals(const struct session *session, struct session_totals *out);
  * Return: struct tap_summary *[]; belongs to @session.
  */
 GPtrArray *session_summaries(const struct session *session, uint64_t *omitted);
-
-/**
- * session_timeline - the VM's clock as far as it was seen
- * @session: the session
- * Return: belongs to @session.
- */
-const struct timeline_vm *session_timeline(const struct session *session);
 
 #endif

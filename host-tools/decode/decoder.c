@@ -19,16 +19,7 @@
 #include "guest.h"
 #include "page.h"
 #include "tasks.h"
-
-/* Source clocks that count nanoseconds. */
-static const char *const ns_clocks[] = {
-	"local", "global", "perf", "mono", "mono_raw", "boot", "tai",
-};
-
-/* Closer together than this, pairs of a packet are noise: 10 ms, or less for ticks. */
-#define PAIR_SPACING	10000000
-/* Clock records are one a second; what is closer belongs to a state change. */
-#define RECORD_SPACING	0
+#include "timebase.h"
 
 /* How a stream's content is taken apart. */
 enum stream_type {
@@ -64,22 +55,6 @@ struct stream {
 	bool is_done;
 };
 
-/* The clock of one source in one epoch of a VM. */
-struct source_clock {
-	uint32_t vm_index;
-	uint32_t epoch;
-	char *name;
-	struct clock_map *pairs;	/* source clock -> counter */
-	struct clock_map *map;		/* source clock -> host; NULL if unknown */
-};
-
-/* The guest counter in one epoch of a VM. */
-struct epoch_map {
-	uint32_t vm_index;
-	uint32_t epoch;
-	struct clock_map *map;		/* counter -> host */
-};
-
 struct decoder {
 	struct decoder_options options;
 	char *vm_glob;
@@ -87,8 +62,7 @@ struct decoder {
 	const struct recording *recording;
 	GPtrArray *guests;
 	GPtrArray *streams;		/* struct stream * */
-	GPtrArray *clocks;		/* struct source_clock * */
-	GPtrArray *maps;		/* struct epoch_map * */
+	GPtrArray *timebases;		/* struct timebase *, one a VM, none for raw times */
 	GPtrArray *warnings;
 	struct class_table *vm_classes;
 	struct event_class *vmm_class[VHT_VMM_ENDED + 1];
@@ -443,101 +417,6 @@ bool decoder_next(struct decoder *decoder, struct decoder_item *out)
 	return true;
 }
 
-static void source_clock_free(void *data)
-{
-	struct source_clock *clock = data;
-
-	g_free(clock->name);
-	clock_map_free(clock->pairs);
-	clock_map_free(clock->map);
-	g_free(clock);
-}
-
-/* The name that trace_clock gives to a source's clock; NULL if nothing says. */
-static char *source_clock_name(const struct recording_generation *generation, const char *name)
-{
-	char *key = g_strdup_printf("source.%s.clock", name);
-	char *value = recording_generation_env(generation, key);
-
-	g_free(key);
-	return value;
-}
-
-static struct source_clock *find_clock(struct decoder *decoder, uint32_t vm_index,
-				       uint32_t epoch, const char *name)
-{
-	for (guint i = 0; i < decoder->clocks->len; i++) {
-		struct source_clock *clock = g_ptr_array_index(decoder->clocks, i);
-
-		if (clock->vm_index == vm_index && clock->epoch == epoch &&
-		    !strcmp(clock->name, name))
-			return clock;
-	}
-	return NULL;
-}
-
-static struct source_clock *make_clock(struct decoder *decoder,
-				       const struct recording_generation *generation,
-				       uint32_t vm_index, const char *name, uint64_t hz)
-{
-	struct source_clock *clock = find_clock(decoder, vm_index, generation->epoch, name);
-	bool is_counter;
-	char *kind;
-	double slope = 0;
-
-	if (clock)
-		return clock;
-	kind = source_clock_name(generation, name);
-	for (size_t i = 0; kind && i < G_N_ELEMENTS(ns_clocks); i++)
-		if (!strcmp(kind, ns_clocks[i]))
-			slope = hz / 1e9;
-	is_counter = kind && !strcmp(kind, "x86-tsc");
-	if (is_counter)
-		slope = 1;
-	g_free(kind);
-	clock = g_new0(struct source_clock, 1);
-	clock->vm_index = vm_index;
-	clock->epoch = generation->epoch;
-	clock->name = g_strdup(name);
-	clock->pairs = clock_map_new(slope, PAIR_SPACING);
-	/* The clock is the counter: no measurement needed. */
-	if (is_counter)
-		clock_map_add(clock->pairs, 0, 0, 0, false);
-	g_ptr_array_add(decoder->clocks, clock);
-	return clock;
-}
-
-/* The pairs (clock, counter) of a stream's packets. */
-static void collect_pairs(struct source_clock *clock, const struct recording_stream *file)
-{
-	struct recording_cursor cursor;
-	struct recording_packet packet;
-
-	recording_cursor_init(&cursor, file);
-	while (recording_cursor_next(&cursor, &packet))
-		if (packet.header.type == VHT_PACKET_FTRACE &&
-		    (packet.header.clock || packet.header.counter))
-			clock_map_add(clock->pairs, packet.header.clock, packet.header.counter,
-				      packet.header.counter_width, false);
-}
-
-/* The clock records of one epoch of a VM, as a map from counter to host time. */
-static struct clock_map *records_map(const struct recording_vm *vm, uint32_t epoch)
-{
-	struct clock_map *map;
-	struct recording_records it;
-	struct clock_record record;
-
-	map = clock_map_new(vm->counter_hz ? 1e9 / vm->counter_hz : 0, RECORD_SPACING);
-	recording_records_init(&it, vm->vmm_stream);
-	while (recording_next_clock_record(&it, &record))
-		if (record.epoch == epoch)
-			clock_map_add(map, record.counter, record.mono_ns, record.error_ns,
-				      record.reason == VHT_CLOCK_REASON_RESUME ||
-				      record.reason == VHT_CLOCK_REASON_MIGRATION);
-	return map;
-}
-
 static struct stream *add_stream(struct decoder *decoder, const struct recording_vm *vm,
 				 const struct recording_stream *file, enum stream_type type)
 {
@@ -557,56 +436,14 @@ static struct stream *add_stream(struct decoder *decoder, const struct recording
 	return stream;
 }
 
-static void epoch_map_free(void *data)
+static void set_stream_clock(struct stream *stream, const struct recording_stream *file,
+			     const struct timebase *timebase)
 {
-	struct epoch_map *epoch = data;
-
-	clock_map_free(epoch->map);
-	g_free(epoch);
-}
-
-static struct clock_map *epoch_map_get(struct decoder *decoder, const struct recording_vm *vm,
-				       uint32_t number)
-{
-	struct epoch_map *epoch;
-	uint32_t dropped;
-
-	for (guint i = 0; i < decoder->maps->len; i++) {
-		epoch = g_ptr_array_index(decoder->maps, i);
-		if (epoch->vm_index == decoder->vm_count && epoch->epoch == number)
-			return epoch->map;
-	}
-	epoch = g_new0(struct epoch_map, 1);
-	epoch->vm_index = decoder->vm_count;
-	epoch->epoch = number;
-	epoch->map = records_map(vm, number);
-	g_ptr_array_add(decoder->maps, epoch);
-	dropped = clock_map_finish(epoch->map);
-	if (dropped)
-		warn(decoder, "%s: clock records of epoch %u that contradict the others: %u, not used",
-		     vm->name, number, dropped);
-	return epoch->map;
-}
-
-static void set_stream_clock(struct decoder *decoder, struct stream *stream,
-			     const struct recording_stream *file, struct clock_map *counter)
-{
-	struct source_clock *clock;
-
-	if (decoder->options.is_raw)
+	if (!timebase)
 		return;
-	if (file->clock == VHT_CLOCK_HOST_MONOTONIC) {
-		stream->pub.has_host_time = true;
-		return;
-	}
-	if (file->clock == VHT_CLOCK_COUNTER || stream->type == STREAM_HEARTBEAT) {
-		stream->map = clock_map_is_empty(counter) ? NULL : counter;
-	} else {
-		clock = find_clock(decoder, stream->pub.vm_index, stream->pub.epoch,
-				   stream->pub.name);
-		stream->map = clock ? clock->map : NULL;
-	}
-	stream->pub.has_host_time = stream->map;
+	if (file->clock != VHT_CLOCK_HOST_MONOTONIC)
+		stream->map = timebase_map(timebase, stream->pub.epoch, file);
+	stream->pub.has_host_time = stream->map || file->clock == VHT_CLOCK_HOST_MONOTONIC;
 }
 
 static enum stream_type file_type(const struct recording_stream *file)
@@ -616,7 +453,7 @@ static enum stream_type file_type(const struct recording_stream *file)
 
 static void add_generation(struct decoder *decoder, const struct recording_vm *vm,
 			   const struct recording_generation *generation,
-			   struct clock_map *counter)
+			   const struct timebase *timebase)
 {
 	struct decoder_guest *guest = guest_new(generation, decoder->options.naming);
 
@@ -632,58 +469,21 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 		stream->pub.generation = generation->generation;
 		stream->pub.guest = guest;
 		stream->classes = guest->classes;
-		set_stream_clock(decoder, stream, file, counter);
-		if (!stream->pub.has_host_time && !decoder->options.is_raw)
+		set_stream_clock(stream, file, timebase);
+		if (timebase && !stream->pub.has_host_time)
 			warn(decoder,
 			     "%s: no host times for %s of epoch %u: they are the source's own",
 			     vm->name, file->file_name, generation->epoch);
 	}
 }
 
-/* All pairs of an epoch are needed before the first stream of it is set up. */
-static void collect_clocks(struct decoder *decoder, const struct recording_vm *vm)
-{
-	for (guint i = 0; i < vm->generations->len; i++) {
-		const struct recording_generation *generation =
-			g_ptr_array_index(vm->generations, i);
-
-		for (guint j = 0; j < generation->streams->len; j++) {
-			const struct recording_stream *file =
-				g_ptr_array_index(generation->streams, j);
-
-			if (file->source == VHT_SOURCE_FTRACE)
-				collect_pairs(make_clock(decoder, generation, decoder->vm_count,
-							 file->first_state.name, vm->counter_hz),
-					      file);
-		}
-	}
-}
-
-static void finish_clocks(struct decoder *decoder, const struct recording_vm *vm)
-{
-	for (guint i = 0; i < decoder->clocks->len; i++) {
-		struct source_clock *clock = g_ptr_array_index(decoder->clocks, i);
-		struct clock_map *counter;
-		uint32_t dropped;
-
-		if (clock->vm_index != decoder->vm_count)
-			continue;
-		dropped = clock_map_finish(clock->pairs);
-		if (dropped)
-			warn(decoder,
-			     "%s: clock pairs of %s in epoch %u that contradict the others: %u, not used",
-			     vm->name, clock->name, clock->epoch, dropped);
-		counter = epoch_map_get(decoder, vm, clock->epoch);
-		if (!clock_map_is_empty(clock->pairs) && !clock_map_is_empty(counter))
-			clock->map = clock_map_compose(clock->pairs, counter);
-	}
-}
-
 static void add_vm(struct decoder *decoder, const struct recording_vm *vm)
 {
+	struct timebase *timebase = NULL;
+
 	if (!decoder->options.is_raw) {
-		collect_clocks(decoder, vm);
-		finish_clocks(decoder, vm);
+		timebase = timebase_new(vm, decoder->warnings);
+		g_ptr_array_add(decoder->timebases, timebase);
 	}
 	if (vm->vmm_stream) {
 		struct stream *stream = add_stream(decoder, vm, vm->vmm_stream, STREAM_VMM);
@@ -692,14 +492,8 @@ static void add_vm(struct decoder *decoder, const struct recording_vm *vm)
 		stream->pub.source = VHT_SOURCE_VMM;
 		stream->pub.has_host_time = true;
 	}
-	for (guint i = 0; i < vm->generations->len; i++) {
-		const struct recording_generation *generation =
-			g_ptr_array_index(vm->generations, i);
-
-		add_generation(decoder, vm, generation,
-			       decoder->options.is_raw ? NULL :
-			       epoch_map_get(decoder, vm, generation->epoch));
-	}
+	for (guint i = 0; i < vm->generations->len; i++)
+		add_generation(decoder, vm, g_ptr_array_index(vm->generations, i), timebase);
 	decoder->vm_count++;
 }
 
@@ -782,8 +576,7 @@ struct decoder *decoder_new(const struct recording *recording,
 	decoder->recording = recording;
 	decoder->guests = g_ptr_array_new_with_free_func((GDestroyNotify)guest_free);
 	decoder->streams = g_ptr_array_new_with_free_func(g_free);
-	decoder->clocks = g_ptr_array_new_with_free_func(source_clock_free);
-	decoder->maps = g_ptr_array_new_with_free_func(epoch_map_free);
+	decoder->timebases = g_ptr_array_new_with_free_func((GDestroyNotify)timebase_free);
 	decoder->warnings = g_ptr_array_new_with_free_func(g_free);
 	add_vm_classes(decoder);
 	for (guint i = 0; i < recording->vms->len; i++) {
@@ -815,8 +608,7 @@ void decoder_free(struct decoder *decoder)
 		return;
 	g_free(decoder->heap);
 	g_ptr_array_unref(decoder->streams);
-	g_ptr_array_unref(decoder->clocks);
-	g_ptr_array_unref(decoder->maps);
+	g_ptr_array_unref(decoder->timebases);
 	g_ptr_array_unref(decoder->guests);
 	g_ptr_array_unref(decoder->warnings);
 	class_table_free(decoder->vm_classes);

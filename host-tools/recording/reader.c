@@ -618,6 +618,41 @@ uint64_t recording_records_skipped(const struct recording_records *it)
 	return it->skipped;
 }
 
+static const struct recording_stream *generation_stream(const struct recording_generation *generation,
+							const char *file_name)
+{
+	for (guint i = 0; i < generation->streams->len; i++) {
+		const struct recording_stream *stream = generation->streams->pdata[i];
+
+		if (!strcmp(stream->file_name, file_name))
+			return stream;
+	}
+	return NULL;
+}
+
+const struct recording_stream *recording_vm_stream(const struct recording_vm *vm, const char *name,
+						   uint32_t *epoch)
+{
+	const struct recording_stream *stream = NULL;
+
+	if (vm->vmm_stream && !strcmp(name, vm->vmm_stream->file_name)) {
+		*epoch = 0;
+		return vm->vmm_stream;
+	}
+	for (guint i = 0; i < vm->generations->len && !stream; i++) {
+		const struct recording_generation *generation = vm->generations->pdata[i];
+		g_autofree char *prefix = g_strdup_printf("%u.%u/", generation->epoch,
+							  generation->generation);
+
+		if (!g_str_has_prefix(name, prefix))
+			continue;
+		stream = generation_stream(generation, name + strlen(prefix));
+		if (stream)
+			*epoch = generation->epoch;
+	}
+	return stream;
+}
+
 char *recording_generation_env(const struct recording_generation *gen, const char *key)
 {
 	struct recording_records it;

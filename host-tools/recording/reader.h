@@ -300,6 +300,16 @@ bool recording_next_meta(struct recording_records *it, struct meta_record *out);
 uint64_t recording_records_skipped(const struct recording_records *it);
 
 /**
+ * recording_vm_stream - a stream of a VM by its name
+ * @vm: the VM
+ * @name: "vmm", or EPOCH.GENERATION/FILE, as a recorder names it
+ * @epoch: written if there is one; 0 for a host stream
+ * Return: the stream, belongs to the recording, or NULL.
+ */
+const struct recording_stream *recording_vm_stream(const struct recording_vm *vm, const char *name,
+						   uint32_t *epoch);
+
+/**
  * recording_generation_env - a value of the guest's environment (VHT_META_ENV)
  * @gen: the driver's life
  * @key: e.g. "kernel.release"

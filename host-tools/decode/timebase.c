@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The times of one VM; see timebase.h. */
+#include "timebase.h"
+
+#include <string.h>
+
+/* Source clocks that count nanoseconds. */
+static const char *const ns_clocks[] = {
+	"local", "global", "perf", "mono", "mono_raw", "boot", "tai",
+};
+
+/* Closer together than this, pairs of a packet are noise: 10 ms, or less for ticks. */
+#define PAIR_SPACING	10000000
+/* Clock records are one a second; what is closer belongs to a state change. */
+#define RECORD_SPACING	0
+
+/* The clock of one source in one epoch. */
+struct source_clock {
+	uint32_t epoch;
+	char *name;
+	struct clock_map *pairs;	/* source clock -> counter */
+	struct clock_map *map;		/* source clock -> host; NULL if unknown */
+};
+
+/* The guest's counter in one epoch. */
+struct epoch_map {
+	uint32_t epoch;
+	struct clock_map *map;		/* counter -> host */
+};
+
+struct timebase {
+	const struct recording_vm *vm;
+	GPtrArray *warnings;
+	GPtrArray *clocks;		/* struct source_clock * */
+	GPtrArray *epochs;		/* struct epoch_map * */
+};
+
+static void source_clock_free(void *data)
+{
+	struct source_clock *clock = data;
+
+	g_free(clock->name);
+	clock_map_free(clock->pairs);
+	clock_map_free(clock->map);
+	g_free(clock);
+}
+
+static void epoch_map_free(void *data)
+{
+	struct epoch_map *epoch = data;
+
+	clock_map_free(epoch->map);
+	g_free(epoch);
+}
+
+static void warn_dropped(struct timebase *timebase, uint32_t dropped, const char *what,
+			 uint32_t epoch)
+{
+	if (dropped && timebase->warnings)
+		g_ptr_array_add(timebase->warnings, g_strdup_printf(
+			"%s: %s in epoch %u that contradict the others: %u, not used",
+			timebase->vm->name, what, epoch, dropped));
+}
+
+/* The name that trace_clock gives to a source's clock; NULL if nothing says. */
+static char *source_clock_name(const struct recording_generation *generation, const char *name)
+{
+	g_autofree char *key = g_strdup_printf("source.%s.clock", name);
+
+	return recording_generation_env(generation, key);
+}
+
+static struct source_clock *find_clock(const struct timebase *timebase, uint32_t epoch,
+				       const char *name)
+{
+	for (guint i = 0; i < timebase->clocks->len; i++) {
+		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
+
+		if (clock->epoch == epoch && !strcmp(clock->name, name))
+			return clock;
+	}
+	return NULL;
+}
+
+static struct source_clock *make_clock(struct timebase *timebase,
+				       const struct recording_generation *generation,
+				       const char *name)
+{
+	struct source_clock *clock = find_clock(timebase, generation->epoch, name);
+	g_autofree char *kind = NULL;
+	bool is_counter;
+	double slope = 0;
+
+	if (clock)
+		return clock;
+	kind = source_clock_name(generation, name);
+	for (size_t i = 0; kind && i < G_N_ELEMENTS(ns_clocks); i++)
+		if (!strcmp(kind, ns_clocks[i]))
+			slope = timebase->vm->counter_hz / 1e9;
+	is_counter = kind && !strcmp(kind, "x86-tsc");
+	if (is_counter)
+		slope = 1;
+	clock = g_new0(struct source_clock, 1);
+	clock->epoch = generation->epoch;
+	clock->name = g_strdup(name);
+	clock->pairs = clock_map_new(slope, PAIR_SPACING);
+	/* The clock is the counter: no measurement needed. */
+	if (is_counter)
+		clock_map_add(clock->pairs, 0, 0, 0, false);
+	g_ptr_array_add(timebase->clocks, clock);
+	return clock;
+}
+
+/* The pairs (clock, counter) of a stream's packets. */
+static void collect_pairs(struct source_clock *clock, const struct recording_stream *stream)
+{
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+
+	recording_cursor_init(&cursor, stream);
+	while (recording_cursor_next(&cursor, &packet))
+		if (packet.header.type == VHT_PACKET_FTRACE &&
+		    (packet.header.clock || packet.header.counter))
+			clock_map_add(clock->pairs, packet.header.clock, packet.header.counter,
+				      packet.header.counter_width, false);
+}
+
+static void collect_clocks(struct timebase *timebase)
+{
+	const GPtrArray *generations = timebase->vm->generations;
+
+	for (guint i = 0; i < generations->len; i++) {
+		const struct recording_generation *generation = g_ptr_array_index(generations, i);
+
+		for (guint j = 0; j < generation->streams->len; j++) {
+			const struct recording_stream *stream =
+				g_ptr_array_index(generation->streams, j);
+
+			if (stream->source == VHT_SOURCE_FTRACE)
+				collect_pairs(make_clock(timebase, generation,
+							 stream->first_state.name), stream);
+		}
+	}
+}
+
+/* The clock records of one epoch, as a map from counter to host time. */
+static struct clock_map *records_map(const struct recording_vm *vm, uint32_t epoch)
+{
+	struct clock_map *map;
+	struct recording_records it;
+	struct clock_record record;
+
+	map = clock_map_new(vm->counter_hz ? 1e9 / vm->counter_hz : 0, RECORD_SPACING);
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_clock_record(&it, &record))
+		if (record.epoch == epoch)
+			clock_map_add(map, record.counter, record.mono_ns, record.error_ns,
+				      record.reason == VHT_CLOCK_REASON_RESUME ||
+				      record.reason == VHT_CLOCK_REASON_MIGRATION);
+	return map;
+}
+
+static struct clock_map *find_epoch(const struct timebase *timebase, uint32_t number)
+{
+	for (guint i = 0; i < timebase->epochs->len; i++) {
+		struct epoch_map *epoch = g_ptr_array_index(timebase->epochs, i);
+
+		if (epoch->epoch == number)
+			return epoch->map;
+	}
+	return NULL;
+}
+
+static void add_epoch(struct timebase *timebase, uint32_t number)
+{
+	struct epoch_map *epoch;
+
+	if (find_epoch(timebase, number))
+		return;
+	epoch = g_new0(struct epoch_map, 1);
+	epoch->epoch = number;
+	epoch->map = records_map(timebase->vm, number);
+	g_ptr_array_add(timebase->epochs, epoch);
+	warn_dropped(timebase, clock_map_finish(epoch->map), "clock records", number);
+}
+
+static void finish_clocks(struct timebase *timebase)
+{
+	for (guint i = 0; i < timebase->clocks->len; i++) {
+		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
+		struct clock_map *counter = find_epoch(timebase, clock->epoch);
+		g_autofree char *what = g_strdup_printf("clock pairs of %s", clock->name);
+
+		warn_dropped(timebase, clock_map_finish(clock->pairs), what, clock->epoch);
+		if (!clock_map_is_empty(clock->pairs) && !clock_map_is_empty(counter))
+			clock->map = clock_map_compose(clock->pairs, counter);
+	}
+}
+
+struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings)
+{
+	struct timebase *timebase = g_new0(struct timebase, 1);
+
+	timebase->vm = vm;
+	timebase->warnings = warnings;
+	timebase->clocks = g_ptr_array_new_with_free_func(source_clock_free);
+	timebase->epochs = g_ptr_array_new_with_free_func(epoch_map_free);
+	/* All pairs of an epoch are needed before the first stream of it is mapped. */
+	collect_clocks(timebase);
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *generation =
+			g_ptr_array_index(vm->generations, i);
+
+		add_epoch(timebase, generation->epoch);
+	}
+	finish_clocks(timebase);
+	return timebase;
+}
+
+void timebase_free(struct timebase *timebase)
+{
+	if (!timebase)
+		return;
+	g_ptr_array_unref(timebase->clocks);
+	g_ptr_array_unref(timebase->epochs);
+	g_free(timebase);
+}
+
+const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t epoch,
+				     const struct recording_stream *stream)
+{
+	const struct source_clock *clock;
+	const struct clock_map *counter;
+
+	if (stream->clock == VHT_CLOCK_COUNTER || stream->source == VHT_SOURCE_HEARTBEAT) {
+		counter = find_epoch(timebase, epoch);
+		return counter && !clock_map_is_empty(counter) ? counter : NULL;
+	}
+	clock = find_clock(timebase, epoch, stream->first_state.name);
+	return clock ? clock->map : NULL;
+}
+
+bool timebase_span(const struct timebase *timebase, uint32_t epoch,
+		   const struct recording_stream *stream, uint64_t *first_ns, uint64_t *last_ns)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	const struct clock_map *map;
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+	uint32_t hint = 0;
+
+	recording_cursor_init(&cursor, stream);
+	while (recording_cursor_next(&cursor, &packet)) {
+		if (packet.header.type == VHT_PACKET_STATE ||
+		    (!packet.header.timestamp_begin && !packet.header.timestamp_end))
+			continue;
+		first = MIN(first, packet.header.timestamp_begin);
+		last = MAX(last, packet.header.timestamp_end);
+	}
+	if (first > last)
+		return false;
+	if (stream->clock == VHT_CLOCK_HOST_MONOTONIC) {
+		*first_ns = first;
+		*last_ns = last;
+		return true;
+	}
+	map = timebase_map(timebase, epoch, stream);
+	if (!map)
+		return false;
+	*first_ns = clock_map_apply(map, first, &hint);
+	*last_ns = clock_map_apply(map, last, &hint);
+	return true;
+}
