@@ -336,7 +336,7 @@ struct vht_message {
 	/* payload follows: UTF-8 text without NUL unless said otherwise */
 };
 
-/* driver to device, on the control queue */
+/* driver to device, on the control queue; GONE goes on to the recorder */
 #define VHT_MSG_DRIVER_UP		0x01	/* arg: generation; payload: kernel release */
 #define VHT_MSG_DRIVER_GONE		0x02	/* arg: generation */
 #define VHT_MSG_REPLY			0x03	/* arg: 0 or a VHT_E*; payload: words for a person */

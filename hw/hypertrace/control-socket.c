@@ -183,6 +183,25 @@ void virtio_hypertrace_socket_reply(VirtIOHypertrace *ht, uint64_t client_id,
     }
 }
 
+/**
+ * virtio_hypertrace_socket_driver_gone: hurry the reader
+ * @ht: the device
+ * @generation: of the driver that is gone
+ *
+ * The next driver writes the guest part anew; what the reader has not taken by
+ * then is gone too.
+ */
+void virtio_hypertrace_socket_driver_gone(VirtIOHypertrace *ht,
+                                          uint64_t generation)
+{
+    VirtIOHypertraceClient *c = ht->socket.reader;
+
+    /* A hint: who does not take it looks into the region all the same. */
+    if (c) {
+        send_record(c, VHT_MSG_DRIVER_GONE, 0, generation, NULL, 0, -1);
+    }
+}
+
 static void socket_accept(void *opaque)
 {
     VirtIOHypertrace *ht = opaque;

@@ -23,7 +23,8 @@
 #define EVENT_BURST             32
 #define EVENT_REFILL_NS         NANOSECONDS_PER_SECOND
 
-static void driver_event(VirtIOHypertrace *ht, uint32_t type, uint64_t arg,
+/* Return: whether it is written. */
+static bool driver_event(VirtIOHypertrace *ht, uint32_t type, uint64_t arg,
                          const char *text)
 {
     VirtIOHypertraceDriver *d = &ht->driver;
@@ -36,10 +37,11 @@ static void driver_event(VirtIOHypertrace *ht, uint32_t type, uint64_t arg,
     }
     if (!d->event_budget) {
         trace_virtio_hypertrace_driver_event_dropped(type, arg);
-        return;
+        return false;
     }
     d->event_budget--;
     virtio_hypertrace_vmm_event(ht, type, arg, text);
+    return true;
 }
 
 /* A text from the guest, as something that can be shown. */
@@ -85,7 +87,10 @@ static void driver_gone(VirtIOHypertrace *ht, const char *text)
     }
     if (ht->driver_up) {
         ht->driver_up = false;
-        driver_event(ht, VHT_VMM_DRIVER_GONE, ht->driver_generation, text);
+        if (driver_event(ht, VHT_VMM_DRIVER_GONE, ht->driver_generation,
+                         text)) {
+            virtio_hypertrace_socket_driver_gone(ht, ht->driver_generation);
+        }
     }
 }
 

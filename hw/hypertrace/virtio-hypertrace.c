@@ -44,6 +44,18 @@ static ResettableState *virtio_hypertrace_reset_get_state(Object *obj)
     return &VIRTIO_HYPERTRACE_RESET(obj)->state;
 }
 
+/*
+ * Nobody has used the device if no firmware placed its region. Such a life is
+ * none: SeaBIOS, started anew by a reset, begins with another one.
+ */
+static void virtio_hypertrace_reset_enter(Object *obj, ResetType type)
+{
+    VirtIOHypertrace *ht = VIRTIO_HYPERTRACE_RESET(obj)->ht;
+    MemoryRegion *bar = ht->region.mr.container;
+
+    ht->was_placed = bar && memory_region_is_mapped(bar);
+}
+
 /* After the device's own reset, so that the driver is gone before the reset. */
 static void virtio_hypertrace_reset_exit(Object *obj, ResetType type)
 {
@@ -53,8 +65,8 @@ static void virtio_hypertrace_reset_exit(Object *obj, ResetType type)
     if (type == RESET_TYPE_WAKEUP || type == RESET_TYPE_SNAPSHOT_LOAD) {
         return;
     }
-    if (ht->first_reset_ahead) {
-        ht->first_reset_ahead = false;
+    if (!ht->was_placed) {
+        trace_virtio_hypertrace_reset_unplaced(ht->epoch);
         return;
     }
     set_epoch(ht, ht->epoch + 1, ShutdownCause_str(ht->reset_cause),
@@ -82,6 +94,7 @@ static void virtio_hypertrace_reset_class_init(ObjectClass *klass,
     ResettableClass *rc = RESETTABLE_CLASS(klass);
 
     rc->get_state = virtio_hypertrace_reset_get_state;
+    rc->phases.enter = virtio_hypertrace_reset_enter;
     rc->phases.exit = virtio_hypertrace_reset_exit;
 }
 
@@ -153,7 +166,6 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
     VirtIOHypertrace *ht = VIRTIO_HYPERTRACE(dev);
 
     ht->epoch = 1;
-    ht->first_reset_ahead = !phase_check(PHASE_MACHINE_READY);
     if (!virtio_hypertrace_dir_open(&ht->dir, ht->name, ht->dir_path, errp)) {
         return;
     }

@@ -83,6 +83,8 @@ typedef struct VirtIOHypertraceSocket {
 
 bool virtio_hypertrace_socket_init(VirtIOHypertrace *ht, Error **errp);
 void virtio_hypertrace_socket_fini(VirtIOHypertrace *ht);
+void virtio_hypertrace_socket_driver_gone(VirtIOHypertrace *ht,
+                                          uint64_t generation);
 void virtio_hypertrace_socket_reply(VirtIOHypertrace *ht, uint64_t client_id,
                                     uint64_t cookie, uint64_t arg,
                                     const char *text, size_t len);
@@ -200,7 +202,7 @@ struct VirtIOHypertrace {
     Notifier poll;
     ShutdownCause reset_cause;  /* of the reset to come */
     bool ran;                   /* once at least */
-    bool first_reset_ahead;     /* the one that ends the machine's creation */
+    bool was_placed;            /* its BAR was mapped when the reset came */
 
     /* migrated */
     uint32_t epoch;

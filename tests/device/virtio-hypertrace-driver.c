@@ -170,6 +170,11 @@ static void test_requests(void)
     socket_receive(reader, &m, payload, NULL);
     g_assert_cmpint(m.cookie, ==, 14);
     g_assert_cmpint(m.arg, ==, VHT_ENODEV);
+
+    /* and the reader hears that it is gone, before another may come */
+    socket_receive(reader, &m, payload, NULL);
+    g_assert_cmpint(m.type, ==, VHT_MSG_DRIVER_GONE);
+    g_assert_cmpint(m.arg, ==, 1);
     close(reader);
     vm_end(vm);
 }

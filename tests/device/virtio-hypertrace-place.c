@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <glib/gstdio.h>
 #include "qobject/qdict.h"
+#include "standard-headers/linux/pci_regs.h"
 #include "virtio-hypertrace-vm.h"
 
 #define PCI_HYPERTRACE  (0x1040 + VIRTIO_ID_HYPERTRACE)
@@ -348,6 +349,9 @@ static void test_hotplug(void)
         g_assert_cmphex(vm->header->magic, ==, VHT_HOST_MAGIC);
         vm_wait_event(vm, VHT_VMM_CREATED, &r);
         vm_wait_event(vm, VHT_VMM_RUNNING, &r);
+        /* the region's BAR is placed, and the reset ends a life [D3] */
+        pci_write(vm->qts, 9, PCI_BASE_ADDRESS_5, VM_BAR_REGION >> 32);
+        pci_write(vm->qts, 9, PCI_COMMAND, PCI_COMMAND_MEMORY);
         qtest_system_reset(vm->qts);
         g_assert_cmpint(vm->header->epoch, ==, 2);
 

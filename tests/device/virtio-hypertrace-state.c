@@ -88,6 +88,7 @@ static void check_migration(const char *args)
 
     virtio_find(&from->dev, from->qts, PCI_HYPERTRACE, VM_BAR_MSIX);
     qtest_system_reset(from->qts);
+    virtio_find(&from->dev, from->qts, PCI_HYPERTRACE, VM_BAR_MSIX);
     qtest_system_reset(from->qts);
     virtio_find(&from->dev, from->qts, PCI_HYPERTRACE, VM_BAR_MSIX);
     virtio_start(&from->dev);
