@@ -21,9 +21,12 @@ typedef void VirtIOHypertraceClassData;
 /* before 11.0: hw/ */
 #if __has_include("hw/core/qdev-properties.h")
 #include "hw/core/qdev-properties.h"
-#include "hw/core/resettable.h"
 #else
 #include "hw/qdev-properties.h"
+#endif
+#if __has_include("hw/core/resettable.h")
+#include "hw/core/resettable.h"
+#else
 #include "hw/resettable.h"
 #endif
 
