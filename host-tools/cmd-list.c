@@ -75,7 +75,7 @@ static void open_region(struct line *line)
 						g_strerror(errno));
 		return;
 	}
-	line->region = region_map(fd, false, &error);
+	line->region = region_map(fd, 0, false, &error);
 	if (!line->region) {
 		line->problem = g_strdup(error->message);
 		g_error_free(error);

@@ -123,7 +123,7 @@ static struct region *open_region_file(const struct vm *vm, GError **error)
 		close(fd);
 		return NULL;
 	}
-	region = region_map(fd, false, error);
+	region = region_map(fd, 0, false, error);
 	if (!region)
 		g_prefix_error(error, "path=%s: ", vm->region_path);
 	return region;
@@ -139,15 +139,17 @@ static bool attach(const struct vm *vm, bool must_live, struct region **region, 
 		   bool *is_dead, GError **error)
 {
 	enum control_result result = CONTROL_DEAD;
+	uint64_t region_offset;
 	int region_fd;
 
 	*is_dead = false;
 	*control_fd = -1;
 	if (vm->control_path)
-		result = control_attach(vm->control_path, control_fd, &region_fd, error);
+		result = control_attach(vm->control_path, control_fd, &region_fd, &region_offset,
+					error);
 	switch (result) {
 	case CONTROL_OK:
-		*region = region_map(region_fd, true, error);
+		*region = region_map(region_fd, region_offset, true, error);
 		if (!*region)
 			close(*control_fd);
 		break;
@@ -602,8 +604,15 @@ static bool complete(struct recorder *rec, GError **error)
 static void abandon(struct recorder *rec)
 {
 	clear_status(rec);
-	while (rec->sessions->len)
-		g_ptr_array_add(rec->finished, g_ptr_array_steal_index(rec->sessions, 0));
+	while (rec->sessions->len) {
+		struct session *session = g_ptr_array_steal_index(rec->sessions, 0);
+		GError *ignored = NULL;
+
+		/* what failed is told already; this is to count, and close, the rest */
+		session_finish(session, &ignored);
+		g_clear_error(&ignored);
+		g_ptr_array_add(rec->finished, session);
+	}
 }
 
 /**

@@ -265,7 +265,8 @@ static void set_refused(GError **error, const struct control_message *answer)
 			    answer->text);
 }
 
-enum control_result control_attach(const char *path, int *fd, int *region_fd, GError **error)
+enum control_result control_attach(const char *path, int *fd, int *region_fd,
+				   uint64_t *region_offset, GError **error)
 {
 	struct control_message answer;
 	enum control_result result;
@@ -288,6 +289,7 @@ enum control_result control_attach(const char *path, int *fd, int *region_fd, GE
 	}
 	*fd = sock;
 	*region_fd = passed_fd;
+	*region_offset = answer.arg;
 	return CONTROL_OK;
 
 close_passed:

@@ -36,11 +36,13 @@ bool control_is_alive(const char *path);
  * @path: of its control socket
  * @fd: the connection; the reader is attached until it is closed
  * @region_fd: the region's memory
+ * @region_offset: bytes, where in it the region begins; not checked
  * @error: set for %CONTROL_FAILED; %HT_ERROR_BUSY with the other reader's pid,
  *	%HT_ERROR_FORMAT for a VMM of another version, else an I/O error
  * Return: how it ended; the outputs are set for %CONTROL_OK.
  */
-enum control_result control_attach(const char *path, int *fd, int *region_fd, GError **error);
+enum control_result control_attach(const char *path, int *fd, int *region_fd,
+				   uint64_t *region_offset, GError **error);
 
 /**
  * control_send - send a message

@@ -518,9 +518,9 @@ static bool handle_reply(struct session *session, const struct control_message *
 		return true;
 	}
 	g_set_error(error, HT_ERROR, HT_ERROR_FAILED,
-		    "guest cannot select events: vm=%s events=%s: %s%s%s", session->name,
-		    session->globs, control_error_text((uint32_t)message->arg),
-		    message->text[0] ? ": " : "", message->text);
+		    "guest cannot select events: vm=%s events=%s: %s", session->name,
+		    session->globs, message->text[0] ? message->text :
+		    control_error_text((uint32_t)message->arg));
 	return false;
 }
 

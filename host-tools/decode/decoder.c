@@ -446,6 +446,19 @@ static void set_stream_clock(struct stream *stream, const struct recording_strea
 	stream->pub.has_host_time = stream->map || file->clock == VHT_CLOCK_HOST_MONOTONIC;
 }
 
+/* A stream of a CPU that traced nothing has state packets only. */
+static bool has_content(const struct recording_stream *file)
+{
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+
+	recording_cursor_init(&cursor, file);
+	while (recording_cursor_next(&cursor, &packet))
+		if (packet.header.type != VHT_PACKET_STATE)
+			return true;
+	return false;
+}
+
 static enum stream_type file_type(const struct recording_stream *file)
 {
 	return file->source == VHT_SOURCE_HEARTBEAT ? STREAM_HEARTBEAT : STREAM_FTRACE;
@@ -470,7 +483,7 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 		stream->pub.guest = guest;
 		stream->classes = guest->classes;
 		set_stream_clock(stream, file, timebase);
-		if (timebase && !stream->pub.has_host_time)
+		if (timebase && !stream->pub.has_host_time && has_content(file))
 			warn(decoder,
 			     "%s: no host times for %s of epoch %u: they are the source's own",
 			     vm->name, file->file_name, generation->epoch);

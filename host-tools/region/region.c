@@ -137,12 +137,29 @@ bool region_init(struct region *region, void *base, uint64_t size, bool is_writa
 	return true;
 }
 
-struct region *region_map(int fd, bool is_writable, GError **error)
+/**
+ * measure - how long the region in a file is
+ *
+ * Memory that was given to the VMM may go on behind the region: its header says
+ * where it ends. Without one the rest of the file is taken for it.
+ */
+static uint64_t measure(int fd, uint64_t offset, uint64_t rest)
+{
+	struct vht_host_header header;
+
+	if (pread(fd, &header, sizeof(header), offset) != sizeof(header) ||
+	    le64toh(header.magic) != VHT_HOST_MAGIC || le64toh(header.region_size) > rest)
+		return rest;
+	return le64toh(header.region_size);
+}
+
+struct region *region_map(int fd, uint64_t offset, bool is_writable, GError **error)
 {
 	int protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
 	struct map_guard *guard;
 	struct region *region;
 	struct stat st;
+	uint64_t size;
 	void *base;
 
 	if (fstat(fd, &st) < 0) {
@@ -154,28 +171,35 @@ struct region *region_map(int fd, bool is_writable, GError **error)
 		BAD("not a region: not a file");
 		goto close_fd;
 	}
-	if (st.st_size < VHT_REGION_MIN_SIZE || (uint64_t)st.st_size > VHT_REGION_MAX_SIZE) {
-		BAD("not a region: size=%" PRIu64, (uint64_t)st.st_size);
+	if (offset % VHT_REGION_ALIGN != 0 || offset > (uint64_t)st.st_size) {
+		BAD("not a region: offset=%" PRIu64 " size of the file=%" PRIu64, offset,
+		    (uint64_t)st.st_size);
 		goto close_fd;
 	}
-	base = mmap(NULL, st.st_size, protection, MAP_SHARED, fd, 0);
+	size = measure(fd, offset, st.st_size - offset);
+	if (size < VHT_REGION_MIN_SIZE || size > VHT_REGION_MAX_SIZE) {
+		BAD("not a region: size=%" PRIu64, size);
+		goto close_fd;
+	}
+	base = mmap(NULL, size, protection, MAP_SHARED, fd, offset);
 	if (base == MAP_FAILED) {
 		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot map region: size=%" PRIu64
-			    ": %s", (uint64_t)st.st_size, g_strerror(errno));
+			    ": %s", size, g_strerror(errno));
 		goto close_fd;
 	}
-	guard = map_guard_new(base, st.st_size);
+	guard = map_guard_new(base, size);
 	region = g_new0(struct region, 1);
-	if (!region_init(region, base, st.st_size, is_writable, error))
+	if (!region_init(region, base, size, is_writable, error))
 		goto free_region;
 	region->fd = fd;
+	region->offset = offset;
 	region->guard = guard;
 	return region;
 
 free_region:
 	g_free(region);
 	map_guard_free(guard);
-	munmap(base, st.st_size);
+	munmap(base, size);
 close_fd:
 	close(fd);
 	return NULL;
@@ -199,7 +223,8 @@ bool region_is_whole(const struct region *region)
 		return true;
 	/* a file cut inside a page reads as zeros there, without a signal */
 	return !map_guard_has_fired(region->guard) && fstat(region->fd, &st) == 0 &&
-	       (uint64_t)st.st_size >= region->size;
+	       (uint64_t)st.st_size >= region->offset &&
+	       (uint64_t)st.st_size - region->offset >= region->size;
 }
 
 void region_live(const struct region *region, struct region_live *out)

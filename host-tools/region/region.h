@@ -58,6 +58,7 @@ struct region_live {
  * @is_writable: consumer tails may be stored
  * @host: what the host header says
  * @fd: of the memory, -1 if it was given as plain memory
+ * @offset: bytes, where the region begins in the memory behind @fd
  * @guard: notices truncation of the file, NULL for plain memory
  */
 struct region {
@@ -66,6 +67,7 @@ struct region {
 	bool is_writable;
 	struct region_host host;
 	int fd;
+	uint64_t offset;
 	struct map_guard *guard;
 };
 
@@ -84,11 +86,12 @@ bool region_init(struct region *region, void *base, uint64_t size, bool is_writa
 /**
  * region_map - map a region from a file descriptor
  * @fd: of the memory; the region owns it, also if this fails
+ * @offset: bytes, where the region begins in it
  * @is_writable: map it so that consumer tails can be stored
  * @error: %HT_ERROR_FORMAT, or an I/O error
  * Return: the region, to be freed with region_free(), or NULL.
  */
-struct region *region_map(int fd, bool is_writable, GError **error);
+struct region *region_map(int fd, uint64_t offset, bool is_writable, GError **error);
 
 /**
  * region_free - unmap a region of region_map()

@@ -237,6 +237,21 @@ else
 	skip "a full disk ends the recorder" "mounting a small tmpfs needs root"
 fi
 
+# memory that was given to the VMM: a part in the middle of a file
+a_given_vm() {
+	start_vm g -object "memory-backend-file,id=given,share=on,mem-path=$tap_dir/given,offset=4M,size=8M" \
+		-device "virtio-hypertrace,memdev=given,name=given,dir=$run/given" &&
+		wait_for 20 test -S "$run/given/control"
+}
+truncate -s 16M "$tap_dir/given"
+ok "a VM with a part of a file as its region" a_given_vm
+ok "list says why it shows no more of it" list_has '^given .*no file'
+ok "it is recorded" record -o "$tap_dir/r15" --for 300ms given
+ok "and is whole" status 0 'defects: 0' "$hypertrace" check "$tap_dir/r15"
+ok "and the life in it is the VM's" status 0 'reader-attached' "$hypertrace" info "$tap_dir/r15"
+kill -9 "$vm"
+wait "$vm" 2>/dev/null
+
 # what is no region
 truncate -s 4M "$tap_dir/zeros"
 ok "[R4] zeros are no region" status 5 'not a region' record -o "$tap_dir/n1" "$tap_dir/zeros"

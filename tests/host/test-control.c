@@ -82,6 +82,9 @@ static void *vmm(void *data)
 	return (void *)(intptr_t)fd;
 }
 
+/* Where the last WELCOME said that the region begins. */
+static uint64_t region_offset;
+
 static enum control_result attach(struct answer answer, int *fd, int *region_fd, int *other,
 				  GError **error)
 {
@@ -90,7 +93,7 @@ static enum control_result attach(struct answer answer, int *fd, int *region_fd,
 	void *vmm_fd;
 
 	assert(!pthread_create(&thread, NULL, vmm, &answer));
-	result = control_attach(path, fd, region_fd, error);
+	result = control_attach(path, fd, region_fd, &region_offset, error);
 	pthread_join(thread, &vmm_fd);
 	*other = (int)(intptr_t)vmm_fd;
 	return result;
@@ -121,18 +124,19 @@ int main(void)
 
 	scratch_init();
 	path = scratch_path("control");
-	ok(control_attach(path, &fd, &region_fd, &error) == CONTROL_DEAD && !error &&
+	ok(control_attach(path, &fd, &region_fd, &region_offset, &error) == CONTROL_DEAD && !error &&
 	   !control_is_alive(path), "no socket: nobody there");
 
 	listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	assert(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0);
-	ok(control_attach(path, &fd, &region_fd, &error) == CONTROL_DEAD && !error,
+	ok(control_attach(path, &fd, &region_fd, &region_offset, &error) == CONTROL_DEAD && !error,
 	   "a socket on which nobody listens: the VMM has ended");
 	assert(listen(listener, 8) == 0);
 
-	ok(attach((struct answer) { VHT_MSG_WELCOME, 0, 0, memory, false, false }, &fd, &region_fd,
-		  &other, &error) == CONTROL_OK, "[C3] welcome");
+	ok(attach((struct answer) { VHT_MSG_WELCOME, 0x400000, 0, memory, false, false }, &fd,
+		  &region_fd, &other, &error) == CONTROL_OK && region_offset == 0x400000,
+	   "[C3] welcome, and where the region begins");
 	close(region_fd);
 
 	ok(control_send(fd, VHT_MSG_SELECT, 42, "sched:*", &error), "a request goes out");

@@ -161,14 +161,14 @@ static void test_map(void)
 	void *base;
 
 	assert(fd >= 0 && ftruncate(fd, PRODUCER_SIZE) == 0);
-	ok(!region_map(dup(fd), true, &error), "zeros are no region");
+	ok(!region_map(dup(fd), 0, true, &error), "zeros are no region");
 	ok_error(&error, HT_ERROR_FORMAT, "that is said");
-	ok(!region_map(dup(STDIN_FILENO), false, &error) || error, "nor is standard input");
+	ok(!region_map(dup(STDIN_FILENO), 0, false, &error) || error, "nor is standard input");
 	g_clear_error(&error);
 
 	base = mmap(NULL, PRODUCER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	producer_init(&in_file, base, PRODUCER_SIZE, "vm");
-	mapped = region_map(dup(fd), true, &error);
+	mapped = region_map(dup(fd), 0, true, &error);
 	ok(mapped && region_is_whole(mapped), "a region in a file is mapped");
 	region_live(mapped, &live);
 	ok(live.epoch == 1 && live.alive == 1, "its live fields are read");
@@ -182,6 +182,27 @@ static void test_map(void)
 	assert(ftruncate(fd, PRODUCER_SIZE) == 0);
 	ok(!region_is_whole(mapped), "nor is it forgotten when the file grows again");
 	region_free(mapped);
+	munmap(base, PRODUCER_SIZE);
+
+	/* inside memory that is larger: the header says where it ends */
+	assert(ftruncate(fd, 4 * VHT_REGION_ALIGN + 2 * PRODUCER_SIZE) == 0);
+	base = mmap(NULL, PRODUCER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    2 * VHT_REGION_ALIGN);
+	producer_init(&in_file, base, PRODUCER_SIZE, "vm");
+	mapped = region_map(dup(fd), 2 * VHT_REGION_ALIGN, true, &error);
+	ok(mapped && mapped->size == PRODUCER_SIZE && region_is_whole(mapped),
+	   "a region in the middle of a file is mapped, and no more than it");
+	region_live(mapped, &live);
+	ok(live.epoch == 1, "at the right place");
+	assert(ftruncate(fd, 2 * VHT_REGION_ALIGN + PRODUCER_SIZE - 4096) == 0);
+	ok(!region_is_whole(mapped), "a cut of its end is noticed");
+	region_free(mapped);
+	ok(!region_map(dup(fd), 2 * VHT_REGION_ALIGN, true, &error), "what is cut is none");
+	ok_error(&error, HT_ERROR_FORMAT, "that is said");
+	ok(!region_map(dup(fd), VHT_REGION_ALIGN / 2, true, &error), "an offset that cannot be");
+	ok_error(&error, HT_ERROR_FORMAT, "is refused");
+	ok(!region_map(dup(fd), 1ULL << 62, true, &error), "and one behind the end");
+	ok_error(&error, HT_ERROR_FORMAT, "too");
 	munmap(base, PRODUCER_SIZE);
 	close(fd);
 	(void)sum;

@@ -36,7 +36,7 @@ static void fresh(void)
 
 static struct session *begin(struct writer *writer)
 {
-	struct region *region = region_map(dup(memory_fd), true, NULL);
+	struct region *region = region_map(dup(memory_fd), 0, true, NULL);
 	struct session *session;
 
 	assert(region);
