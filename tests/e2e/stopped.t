@@ -81,6 +81,7 @@ def instructions(t):
             guest.ready()
             guest.count_getppid()
             with vm.Recorder(guest, os.path.join(directory, 'rec')) as recorder:
+                guest.wait_idle(1)
                 if how == 'stopped':
                     recorder.process.send_signal(signal.SIGSTOP)
                     guest.sh('workload syscalls 60000 0', bound=300)

@@ -385,10 +385,11 @@ class Guest:
         self.sh('cd /sys/kernel/tracing/instances/%s && echo "id == 110" >events/raw_syscalls/sys_enter/filter'
                 ' && echo 1 >events/raw_syscalls/sys_enter/enable' % instance)
 
-    def wait_metadata(self):
-        """Wait until the driver's thread has sent all that it has to send."""
-        self.sh('thread=$(grep -lx hypertrace /proc/[0-9]*/comm | head -n 1); '
-                'until grep -q "^State:.I" ${thread%comm}status; do sleep 0.1; done')
+    def wait_idle(self, cpus):
+        """Wait until the guest has nothing to do but what it is told: for some seconds
+        after its boot, and after a recorder attached, it is busy with itself."""
+        self.sh("idle() { awk '{ print int($2 * 100) }' /proc/uptime; }; "
+                'until a=$(idle); sleep 1; [ $(($(idle) - a)) -gt %d ]; do :; done' % (95 * cpus))
 
     def stop_tracing(self, instance='hypertrace'):
         self.sh('echo 0 >/sys/kernel/tracing/instances/%s/tracing_on' % instance)
