@@ -162,7 +162,7 @@ def compare(t, kernel):
                      'echo 0 >hypertrace/tracing_on; echo 0 >second/tracing_on', bound=200)
             stats = guest.ring_stats('second')
             guest.sh('cd /tmp && trace-cmd extract -B second -o t.dat >extract.log 2>&1 || { cat extract.log; false; }')
-            guest.sh('dd if=/tmp/t.dat of=/dev/vda bs=1M conv=fsync 2>/dev/null; stat -c %s /tmp/t.dat')
+            guest.fetch('/tmp/t.dat', disk)
             guest.poweroff()
             recorder.wait()
     t.ok(all(ring['overrun'] == 0 for ring in stats.values()), '%s: the second instance lost nothing' % kernel, stats)
