@@ -105,6 +105,10 @@ def driver_gone(t):
             t.equal(recorder.wait(), 0, 'unload: the recorder goes on and ends with the VM')
     lives = sorted({life for life, name in vm.recording_streams(out, guest.name) if name.startswith('ftrace')})
     t.equal(lives, ['1.1', '1.2', '1.3'], 'unload, unbind: three generations are recorded')
+    # The instance outlives the driver: what one left behind the next would deliver.
+    files = vm.recording_streams(out, guest.name)
+    t.equal([vm.last_state(files[(life, 'ftrace.hypertrace-cpu%d' % cpu)])['events']
+             for life in lives for cpu in (0, 1)], [each] * 6, 'unload, unbind: each has delivered its own events')
     t.equal(vm.count_getppid(out, os.path.join(directory, 'ctf')), {0: 3 * each, 1: 3 * each},
             'unload, unbind: no event is lost')
     t.ok(not re.search(r'BUG|WARNING|Oops|Call Trace', kernel_log), 'the guest kernel complains of nothing',
