@@ -20,6 +20,7 @@
  * struct row - one stream in the table
  * @name: e.g. "1.1/ftrace.hypertrace-cpu0"
  * @decoded: events that the decoder gave, if @is_decoded
+ * @early_steps_back: as in struct decoder_stream
  */
 struct row {
 	const struct recording_vm *vm;
@@ -29,6 +30,7 @@ struct row {
 	char *name;
 	uint64_t decoded;
 	bool is_decoded;
+	uint64_t early_steps_back;
 };
 
 static void row_free(gpointer data)
@@ -96,6 +98,7 @@ static void check_decoded(struct row *row, const struct decoder_stream *stream)
 {
 	row->decoded = stream->events;
 	row->is_decoded = true;
+	row->early_steps_back = stream->early_steps_back;
 	if (stream->damaged)
 		audit_add_defect(row->audit, "%" PRIu64 " packets were not understood to the end",
 				 stream->damaged);
@@ -153,6 +156,10 @@ static void print_row(const struct row *row)
 	if (audit->heartbeats)
 		printf("    %" PRIu64 " heartbeats, %" PRIu64 " numbers missing between them\n",
 		       audit->heartbeats, audit->heartbeat_gaps);
+	if (row->early_steps_back)
+		printf("    the guest's clock went back %" PRIu64
+		       " times before the driver began: the kernel was still finding it out\n",
+		       row->early_steps_back);
 	for (i = 0; i < audit->defects->len; i++)
 		printf("    defect: %s\n", (const char *)audit->defects->pdata[i]);
 	if (audit->defect_count > audit->defects->len)

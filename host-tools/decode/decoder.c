@@ -48,6 +48,7 @@ struct stream {
 	bool has_time;
 	uint64_t last_time;
 	uint64_t state_time;		/* host time of the last state packet */
+	uint64_t first_pair;		/* source clock in the first packet that has it */
 
 	struct decoder_item item;	/* the next one to hand out */
 	bool has_held;			/* @item is a loss, @held comes after it */
@@ -168,6 +169,8 @@ static bool stream_open_packet(struct stream *stream)
 		case VHT_PACKET_FTRACE:
 			if (stream->type != STREAM_FTRACE)
 				continue;
+			if (!stream->first_pair)
+				stream->first_pair = packet.header.clock;
 			stream_open_page(stream, &packet);
 			return true;
 		case VHT_PACKET_HEARTBEAT:
@@ -336,7 +339,10 @@ static bool stream_advance(const struct decoder *decoder, struct stream *stream)
 		}
 		time = stream_time(stream, item->raw_time, &stream->hint);
 		if (G_UNLIKELY(stream->has_time && time < stream->last_time)) {
-			stream->pub.time_steps_back++;
+			if (item->raw_time < stream->first_pair)
+				stream->pub.early_steps_back++;
+			else
+				stream->pub.time_steps_back++;
 			time = stream->last_time;
 		}
 		item->time = item->end_time = time;

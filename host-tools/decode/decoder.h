@@ -77,6 +77,8 @@ struct decoder_guest {
  * @lost: events known to be lost, so far
  * @damaged: packets whose content was not understood to the end
  * @time_steps_back: events whose time was before that of the event before
+ * @early_steps_back: likewise, but older than the first clock pair: the kernel
+ *	was still finding out what its clock is worth
  * @packets: seen so far
  * @user: for who uses the decoder; NULL at first
  */
@@ -95,6 +97,7 @@ struct decoder_stream {
 	uint64_t lost;
 	uint64_t damaged;
 	uint64_t time_steps_back;
+	uint64_t early_steps_back;
 	uint64_t packets;
 	void *user;
 };

@@ -185,6 +185,8 @@ struct outcome {
 	uint64_t unknown;
 	uint64_t last_time;
 	bool monotonic;
+	uint64_t early_steps_back;
+	uint64_t steps_back;
 };
 
 static struct outcome run(void)
@@ -210,6 +212,8 @@ static struct outcome run(void)
 	if (decoder_stream_at(decoder, 0)->events != out.events ||
 	    decoder_stream_at(decoder, 0)->lost != out.lost)
 		out.losses = 99;
+	out.early_steps_back = decoder_stream_at(decoder, 0)->early_steps_back;
+	out.steps_back = decoder_stream_at(decoder, 0)->time_steps_back;
 	decoder_free(decoder);
 	return out;
 }
@@ -318,6 +322,17 @@ static void test_losses(void)
 	builder_page(&file, 1000, 5, 5, 0, 0);
 	out = end_losses(&file);
 	ok(out.events == 10 && out.monotonic, "time never goes back on a CPU");
+	ok(out.steps_back == 5 && !out.early_steps_back, "where the source's did, that is counted");
+
+	file = begin_losses();
+	builder_page(&file, 50000, 0, 5, 0, counter_at(50000));
+	builder_page(&file, 1000, 5, 4, 0, 0);
+	builder_page(&file, 70000, 9, 5, 0, counter_at(70000));
+	builder_page(&file, 60000, 14, 3, 0, 0);
+	out = end_losses(&file);
+	ok(out.monotonic && out.early_steps_back == 4 && out.steps_back == 3,
+	   "before the first clock pair apart from later: %lu, %lu",
+	   (unsigned long)out.early_steps_back, (unsigned long)out.steps_back);
 }
 
 static void test_damage(void)
