@@ -14,9 +14,12 @@ static const char *const ns_clocks[] = {
 /* Clock records are one a second; what is closer belongs to a state change. */
 #define RECORD_SPACING	0
 
-/* The clock of one source in one epoch. */
+/*
+ * The clock of one source while one driver lived. From one driver to the next it
+ * may have stood still: in a guest that was suspended it did.
+ */
 struct source_clock {
-	uint32_t epoch;
+	const struct recording_generation *generation;
 	char *name;
 	struct clock_map *pairs;	/* source clock -> counter */
 	struct clock_map *map;		/* source clock -> host; NULL if unknown */
@@ -70,14 +73,47 @@ static char *source_clock_name(const struct recording_generation *generation, co
 	return recording_generation_env(generation, key);
 }
 
-static struct source_clock *find_clock(const struct timebase *timebase, uint32_t epoch,
+static struct source_clock *find_clock(const struct timebase *timebase,
+				       const struct recording_generation *generation,
 				       const char *name)
 {
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
 
-		if (clock->epoch == epoch && !strcmp(clock->name, name))
+		if (clock->generation == generation && !strcmp(clock->name, name))
 			return clock;
+	}
+	return NULL;
+}
+
+/* The generation that a stream is of. */
+static const struct recording_generation *find_generation(const struct recording_vm *vm,
+							  const struct recording_stream *stream)
+{
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *generation =
+			g_ptr_array_index(vm->generations, i);
+
+		if (g_ptr_array_find(generation->streams, stream, NULL))
+			return generation;
+	}
+	return NULL;
+}
+
+/* The map of a source's clock; of another driver's time where this one has none. */
+static const struct clock_map *source_map(const struct timebase *timebase, uint32_t epoch,
+					  const struct recording_stream *stream)
+{
+	const char *name = stream->first_state.name;
+	const struct source_clock *clock =
+		find_clock(timebase, find_generation(timebase->vm, stream), name);
+
+	if (clock && clock->map)
+		return clock->map;
+	for (guint i = 0; i < timebase->clocks->len; i++) {
+		clock = g_ptr_array_index(timebase->clocks, i);
+		if (clock->generation->epoch == epoch && clock->map && !strcmp(clock->name, name))
+			return clock->map;
 	}
 	return NULL;
 }
@@ -86,7 +122,7 @@ static struct source_clock *make_clock(struct timebase *timebase,
 				       const struct recording_generation *generation,
 				       const char *name)
 {
-	struct source_clock *clock = find_clock(timebase, generation->epoch, name);
+	struct source_clock *clock = find_clock(timebase, generation, name);
 	g_autofree char *kind = NULL;
 	bool is_counter;
 	double slope = 0;
@@ -101,7 +137,7 @@ static struct source_clock *make_clock(struct timebase *timebase,
 	if (is_counter)
 		slope = 1;
 	clock = g_new0(struct source_clock, 1);
-	clock->epoch = generation->epoch;
+	clock->generation = generation;
 	clock->name = g_strdup(name);
 	clock->pairs = clock_map_new(slope, PAIR_SPACING);
 	/* The clock is the counter: no measurement needed. */
@@ -188,10 +224,11 @@ static void finish_clocks(struct timebase *timebase)
 {
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
-		struct clock_map *counter = find_epoch(timebase, clock->epoch);
+		uint32_t epoch = clock->generation->epoch;
+		struct clock_map *counter = find_epoch(timebase, epoch);
 		g_autofree char *what = g_strdup_printf("clock pairs of %s", clock->name);
 
-		warn_dropped(timebase, clock_map_finish(clock->pairs), what, clock->epoch);
+		warn_dropped(timebase, clock_map_finish(clock->pairs), what, epoch);
 		if (!clock_map_is_empty(clock->pairs) && !clock_map_is_empty(counter))
 			clock->map = clock_map_compose(clock->pairs, counter);
 	}
@@ -229,15 +266,13 @@ void timebase_free(struct timebase *timebase)
 const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t epoch,
 				     const struct recording_stream *stream)
 {
-	const struct source_clock *clock;
 	const struct clock_map *counter;
 
 	if (stream->clock == VHT_CLOCK_COUNTER || stream->source == VHT_SOURCE_HEARTBEAT) {
 		counter = find_epoch(timebase, epoch);
 		return counter && !clock_map_is_empty(counter) ? counter : NULL;
 	}
-	clock = find_clock(timebase, epoch, stream->first_state.name);
-	return clock ? clock->map : NULL;
+	return source_map(timebase, epoch, stream);
 }
 
 bool timebase_span(const struct timebase *timebase, uint32_t epoch,
