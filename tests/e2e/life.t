@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 400
 """Lives and deaths while a guest is recorded: the recorder is killed and goes
-on, the guest is reset, the driver is unloaded and unbound. Nothing that was
-made before is lost, and everything is told apart [H3] [R6] [G4] [D3].
+on, the guest is reset or suspended, the driver is unloaded and unbound. Nothing that
+was made before is lost, and everything is told apart [H3] [R6] [G4] [D3].
 """
 
 import os
@@ -115,4 +115,34 @@ def driver_gone(t):
          kernel_log[-3000:])
 
 
-tap.main(recorder_killed, guest_reset, driver_gone)
+def suspended(t):
+    """The guest sleeps and wakes; what it did before and after is told apart by time."""
+    directory = vm.scratch()
+    each = 10000
+    with vm.Guest(directory, append='trace_buf_size=8M') as guest:
+        guest.ready()
+        guest.count_getppid()
+        out = os.path.join(directory, 'rec')
+        with vm.Recorder(guest, out) as recorder:
+            guest.sh('workload syscalls %d 0 1' % each)
+            guest.start_sh('echo mem >/sys/power/state')
+            guest.qmp.wait_event('SUSPEND')
+            # Meanwhile the guest's clock stands still and its counter does not.
+            slept = time.monotonic()
+            vm.wait_for('some time of sleep', lambda: time.monotonic() > slept + 2)
+            guest.qmp.call('system_wakeup')
+            guest.finish_sh()
+            guest.sh('workload syscalls %d 0 1' % each)
+            guest.stop_tracing()
+            guest.poweroff()
+            t.equal(recorder.wait(), 0, 'suspend: the recorder goes on and ends with the VM')
+    trace = os.path.join(directory, 'ctf')
+    t.equal(vm.count_getppid(out, trace), {0: 2 * each, 1: 2 * each}, 'suspend: no event is lost')
+    events = list(vm.ctf(trace))
+    up = [event.ns for event in events if event.name.endswith('driver_up')]
+    t.equal(len(up), 2, 'suspend: the driver comes up again')
+    after = sum(event.ns > up[-1] for event in events if event.name.endswith('sys_enter'))
+    t.equal(after, 2 * each, 'suspend: host times are right after it')
+
+
+tap.main(recorder_killed, guest_reset, driver_gone, suspended)
