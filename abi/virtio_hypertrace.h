@@ -46,6 +46,7 @@ struct virtio_hypertrace_config {
  *   guest_offset           struct vht_guest_header       \
  *   stream_offset          struct vht_stream[]            | guest part
  *   ...                    rings of the guest's streams  /
+ *   guest_end              the window's two places, where there is one
  *
  * One writer per page [R1]: the host writes only below guest_offset, the guest
  * only from there on.
@@ -77,7 +78,7 @@ struct vht_host_header {
 	__le64 magic;			/* VHT_HOST_MAGIC, stored last */
 	__le32 version;			/* VHT_VERSION */
 	__le32 header_size;		/* sizeof this struct, for growth */
-	__le64 features;		/* none defined yet */
+	__le64 features;		/* VHT_FEATURE_* */
 	__le64 region_size;
 	__le64 guest_offset;
 	__le64 host_stream_offset;
@@ -99,8 +100,18 @@ struct vht_host_header {
 	__le32 reader;			/* live: VHT_READER_* */
 	__le32 reader_pid;		/* live: of the attached reader, or 0 */
 	__le32 alive;			/* live: 1, and 0 once the VMM ended by itself */
-	__u8 reserved[232];
+	__le64 guest_end;		/* the driver's part ends here */
+	__le64 window_addr;		/* guest-physical, of the window */
+	__le64 window_size;		/* bytes, 0: there is no window */
+	__le64 window_offset[2];	/* its two places, which take turns [W3] */
+	__le32 window_epoch[2];		/* live: the epoch that lies there, 0: none */
+	__u8 reserved[184];
 };
+
+/* vht_host_header.features */
+#define VHT_FEATURE_WINDOW		(1 << 0) /* there is a window */
+
+#define VHT_WINDOW_ALIGN		0x200000	/* of its address and of its size */
 
 /* vht_host_header.counter_kind: what the guest's counter is. */
 #define VHT_COUNTER_UNKNOWN		0
@@ -144,8 +155,27 @@ struct vht_guest_header {
 	__le32 stream_size;		/* bytes from one vht_stream to the next */
 	__le32 slice_count;		/* slices lent to nested guests: 0 for now */
 	__le64 slice_offset;		/* of the slice table, 0 for none */
-	__u8 reserved[64];
+	/* live, each time the driver learns that the end is near [G5] */
+	__le32 end_reason;		/* VHT_END_*, stored last */
+	__le32 end_stage;		/* VHT_STAGE_*: how far that has come */
+	__le64 end_counter;		/* guest counter when @end_reason was stored */
+	__u8 end_text[112];		/* what the kernel said of it; UTF-8, NUL-padded */
 };
+
+/* vht_guest_header.end_reason: why the guest, or the driver, ends. */
+#define VHT_END_NONE			0
+#define VHT_END_UNBOUND			1	/* the driver alone */
+#define VHT_END_SUSPEND			2
+#define VHT_END_POWER_OFF		3
+#define VHT_END_HALT			4
+#define VHT_END_RESTART			5
+#define VHT_END_KEXEC			6
+#define VHT_END_PANIC			7
+
+/* vht_guest_header.end_stage: after which step the rings hold all there was. */
+#define VHT_STAGE_NONE			0
+#define VHT_STAGE_NOTIFIED		1	/* the kernel's notifiers were called */
+#define VHT_STAGE_DEVICES_DOWN		2	/* devices are shut down: the last one */
 
 /* vht_stream.source */
 #define VHT_SOURCE_VMM			1	/* the device itself */
@@ -153,7 +183,7 @@ struct vht_guest_header {
 #define VHT_SOURCE_FTRACE		3
 #define VHT_SOURCE_HEARTBEAT		4
 #define VHT_SOURCE_LTTNG		5	/* not used yet */
-#define VHT_SOURCE_WINDOW		6	/* not used yet */
+#define VHT_SOURCE_WINDOW		6	/* in recordings only: recording.md */
 
 /* vht_stream.clock: what the timestamps in the stream's packets count. */
 #define VHT_CLOCK_HOST_MONOTONIC	1	/* ns */
@@ -213,8 +243,10 @@ struct vht_stream {
 #define VHT_PACKET_VMM			4	/* struct vht_vmm_event records */
 #define VHT_PACKET_CLOCK		5	/* struct vht_clock_record records */
 #define VHT_PACKET_LTTNG		6	/* not used yet */
-#define VHT_PACKET_WINDOW		7	/* not used yet */
-#define VHT_PACKET_STATE		0x100	/* made by the recorder: recording.md */
+/* made by the recorder: recording.md */
+#define VHT_PACKET_WINDOW		7	/* a sub-buffer of the window */
+#define VHT_PACKET_STATE		0x100
+#define VHT_PACKET_WINDOW_META		0x101
 
 /* vht_packet.flags */
 /* events were lost just before this packet, perhaps not yet in events_discarded */
@@ -246,7 +278,11 @@ struct vht_packet {
 	__le64 events_discarded;	/* lost in the stream before its end, as known then */
 	__le64 clock;			/* the source's clock and ... */
 	__le64 counter;			/* ... the guest counter at the same moment; 0, 0 if none */
-	__u8 reserved[24];
+	/* VHT_PACKET_WINDOW only, else 0: recording.md */
+	__le32 skip;			/* bytes of data that an earlier packet has had */
+	__le32 subbufs_lost;		/* overwritten unread just before this one */
+	__le64 seen_after;		/* CLOCK_MONOTONIC: the newest event was not there then ... */
+	__le64 seen_before;		/* ... and was there then; 0, 0: not known */
 };
 
 /* struct vht_meta - a record of the metadata stream; the next begins 8-aligned. */
@@ -293,6 +329,17 @@ struct vht_vmm_event {
 #define VHT_VMM_READER_ATTACHED		8	/* arg: reader's pid */
 #define VHT_VMM_READER_DETACHED		9	/* arg: reader's pid */
 #define VHT_VMM_ENDED			10	/* the device goes away: the last event */
+#define VHT_VMM_PROCESS			11	/* the VMM's process began; arg: +- ns of the time */
+#define VHT_VMM_MACHINE_READY		12	/* all devices are made, no vCPU has run */
+#define VHT_VMM_MARK			13	/* a write to a watched port; arg: VHT_MARK() */
+#define VHT_VMM_MARKS_LOST		14	/* arg: writes since that were too many to keep */
+
+/* arg of VHT_VMM_MARK: the I/O port, the bytes written (1, 2, 4) and their value */
+#define VHT_MARK(port, size, value) \
+	(((__u64)(port) << 48) | ((__u64)(size) << 32) | (__u32)(value))
+#define VHT_MARK_PORT(arg)		((__u16)((arg) >> 48))
+#define VHT_MARK_SIZE(arg)		((__u8)((arg) >> 32))
+#define VHT_MARK_VALUE(arg)		((__u32)(arg))
 
 /* struct vht_clock_record - guest counter and host clock at one moment */
 struct vht_clock_record {

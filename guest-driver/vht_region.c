@@ -295,7 +295,10 @@ int vht_region_layout(struct vht *vht)
 	header->stream_size = cpu_to_le32(sizeof(struct vht_stream));
 	header->slice_count = 0;
 	header->slice_offset = 0;
-	memset(header->reserved, 0, sizeof(header->reserved));
+	header->end_stage = 0;
+	header->end_counter = 0;
+	memset(header->end_text, 0, sizeof(header->end_text));
+	WRITE_ONCE(header->end_reason, cpu_to_le32(VHT_END_NONE));
 
 	layout.table = (void *)(header + 1);
 	layout.offset = vht->guest_offset + table_size;

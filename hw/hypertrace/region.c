@@ -204,6 +204,7 @@ static void fill_header(VirtIOHypertrace *ht)
     h->header_size = cpu_to_le32(sizeof(*h));
     h->region_size = cpu_to_le64(r->size);
     h->guest_offset = cpu_to_le64(GUEST_OFFSET);
+    h->guest_end = cpu_to_le64(r->size);
     h->host_stream_offset = cpu_to_le64(HOST_STREAM_OFFSET);
     h->host_stream_count = cpu_to_le32(1);
     h->stream_size = cpu_to_le32(sizeof(struct vht_stream));

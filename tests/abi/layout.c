@@ -51,13 +51,18 @@ FIELD(vht_host_header, epoch, 264, 4);
 FIELD(vht_host_header, reader, 268, 4);
 FIELD(vht_host_header, reader_pid, 272, 4);
 FIELD(vht_host_header, alive, 276, 4);
-FIELD(vht_host_header, reserved, 280, 232);
+FIELD(vht_host_header, guest_end, 280, 8);
+FIELD(vht_host_header, window_addr, 288, 8);
+FIELD(vht_host_header, window_size, 296, 8);
+FIELD(vht_host_header, window_offset, 304, 16);
+FIELD(vht_host_header, window_epoch, 320, 8);
+FIELD(vht_host_header, reserved, 328, 184);
 
 SIZE(vht_consumer, 64);
 FIELD(vht_consumer, tail, 0, 8);
 FIELD(vht_consumer, reserved, 8, 56);
 
-SIZE(vht_guest_header, 128);
+SIZE(vht_guest_header, 192);
 FIELD(vht_guest_header, magic, 0, 8);
 FIELD(vht_guest_header, version, 8, 4);
 FIELD(vht_guest_header, header_size, 12, 4);
@@ -70,7 +75,10 @@ FIELD(vht_guest_header, stream_offset, 40, 8);
 FIELD(vht_guest_header, stream_size, 48, 4);
 FIELD(vht_guest_header, slice_count, 52, 4);
 FIELD(vht_guest_header, slice_offset, 56, 8);
-FIELD(vht_guest_header, reserved, 64, 64);
+FIELD(vht_guest_header, end_reason, 64, 4);
+FIELD(vht_guest_header, end_stage, 68, 4);
+FIELD(vht_guest_header, end_counter, 72, 8);
+FIELD(vht_guest_header, end_text, 80, 112);
 
 SIZE(vht_stream, 128);
 FIELD(vht_stream, id, 0, 4);
@@ -109,7 +117,10 @@ FIELD(vht_packet, events, 72, 8);
 FIELD(vht_packet, events_discarded, 80, 8);
 FIELD(vht_packet, clock, 88, 8);
 FIELD(vht_packet, counter, 96, 8);
-FIELD(vht_packet, reserved, 104, 24);
+FIELD(vht_packet, skip, 104, 4);
+FIELD(vht_packet, subbufs_lost, 108, 4);
+FIELD(vht_packet, seen_after, 112, 8);
+FIELD(vht_packet, seen_before, 120, 8);
 
 SIZE(vht_meta, 16);
 FIELD(vht_meta, type, 0, 4);
@@ -152,8 +163,13 @@ CHECK(offsetof(struct vht_stream, head) == 64);
 CHECK(VHT_PACKET_ALIGN % 64 == 0);
 /* Packets and tables are placed by these. */
 CHECK(sizeof(struct vht_packet) == VHT_PACKET_ALIGN);
+CHECK(sizeof(struct vht_guest_header) % 64 == 0);
 CHECK(VHT_REGION_MIN_SIZE % VHT_REGION_ALIGN == 0);
 CHECK(VHT_REGION_DEFAULT_SIZE % VHT_REGION_ALIGN == 0);
 CHECK(VHT_PACKET_MAX_SIZE % VHT_PACKET_ALIGN == 0);
+CHECK(VHT_WINDOW_ALIGN % VHT_REGION_ALIGN == 0);
 CHECK(sizeof(struct vht_message) < VHT_MESSAGE_MAX_SIZE);
+CHECK(VHT_MARK_PORT(VHT_MARK(0xfff0, 4, 0x89abcdef)) == 0xfff0);
+CHECK(VHT_MARK_SIZE(VHT_MARK(0xfff0, 4, 0x89abcdef)) == 4);
+CHECK(VHT_MARK_VALUE(VHT_MARK(0xfff0, 4, 0x89abcdef)) == 0x89abcdef);
 CHECK(VHT_MAX_HOST_STREAMS < VHT_MAX_STREAMS);
