@@ -37,7 +37,8 @@
 /* A module that came; on vht_metadata.modules. */
 struct vht_module {
 	struct list_head list;
-	char name[MODULE_NAME_LEN];
+	size_t len;
+	char symbols[];			/* lines as in kallsyms, @len bytes */
 };
 
 /* Records on their way into a packet. */
@@ -176,15 +177,14 @@ struct vht_lines {
 	struct vht_records *records;
 	u32 type;
 	/* Return: is the line wanted? NULL: all are. */
-	bool (*wants)(struct vht_lines *lines, const char *line, size_t len);
-	const struct list_head *modules;
+	bool (*wants)(const char *line, size_t len);
 	size_t carried;
 	char carry[1024];
 };
 
 static int vht_lines_add(struct vht_lines *lines, const char *line, size_t len)
 {
-	if (!len || (lines->wants && !lines->wants(lines, line, len)))
+	if (!len || (lines->wants && !lines->wants(line, len)))
 		return 0;
 	return vht_records_add_line(lines->records, lines->type, line, len);
 }
@@ -228,8 +228,7 @@ static int vht_lines_sink(void *context, const char *text, size_t len)
  */
 static int vht_send_lines(struct vht_records *records, u32 type, const char *path,
 			  int (*read)(const char *path, vht_file_sink sink, void *context),
-			  bool (*wants)(struct vht_lines *, const char *, size_t),
-			  const struct list_head *modules)
+			  bool (*wants)(const char *line, size_t len))
 {
 	struct vht_lines *lines = kzalloc(sizeof(*lines), GFP_KERNEL);
 	int ret;
@@ -239,7 +238,6 @@ static int vht_send_lines(struct vht_records *records, u32 type, const char *pat
 	lines->records = records;
 	lines->type = type;
 	lines->wants = wants;
-	lines->modules = modules;
 	ret = read(path, vht_lines_sink, lines);
 	if (!ret && lines->carried)
 		ret = vht_lines_add(lines, lines->carry, lines->carried);
@@ -249,31 +247,48 @@ static int vht_send_lines(struct vht_records *records, u32 type, const char *pat
 
 /* Symbols. */
 
-static bool vht_is_text_symbol(struct vht_lines *lines, const char *line, size_t len)
+static bool vht_is_text_symbol(const char *line, size_t len)
 {
 	const char *space = memchr(line, ' ', len);
 
 	return space && line + len - space > 2 && strchr("tTwW", space[1]);
 }
 
-static bool vht_is_module_symbol(struct vht_lines *lines, const char *line, size_t len)
+/* What kallsyms would say of a symbol of a module. Return: bytes, without the NUL. */
+static size_t vht_print_module_symbol(const struct module *module, unsigned int index, char *buf,
+				      size_t size)
 {
-	const struct vht_module *module;
-	const char *name;
-	size_t name_len;
+	const struct mod_kallsyms *kallsyms = &module->core_kallsyms;
+	const Elf_Sym *symbol = &kallsyms->symtab[index];
 
-	if (line[len - 1] != ']' || !vht_is_text_symbol(lines, line, len))
-		return false;
-	name = memchr(line, '[', len);
-	if (!name)
-		return false;
-	name++;
-	name_len = line + len - 1 - name;
-	list_for_each_entry(module, lines->modules, list) {
-		if (strlen(module->name) == name_len && !memcmp(module->name, name, name_len))
-			return true;
-	}
-	return false;
+	if (symbol->st_shndx == SHN_UNDEF || !kallsyms->typetab[index] ||
+	    !strchr("tTwW", kallsyms->typetab[index]))
+		return 0;
+	return snprintf(buf, size, "%016lx %c %s\t[%s]\n", (unsigned long)symbol->st_value,
+			kallsyms->typetab[index], kallsyms->strtab + symbol->st_name,
+			module->name);
+}
+
+/*
+ * Notes the text symbols of a module that has just come. kallsyms would have to be
+ * read to its end for them, 200,000 lines for a few.
+ */
+static struct vht_module *vht_note_module(const struct module *module)
+{
+	struct vht_module *entry;
+	size_t size = 0;
+	unsigned int i;
+
+	for (i = 0; i < module->core_kallsyms.num_symtab; i++)
+		size += vht_print_module_symbol(module, i, NULL, 0);
+	entry = kvmalloc(struct_size(entry, symbols, size + 1), GFP_KERNEL);
+	if (!entry)
+		return NULL;
+	entry->len = 0;
+	for (i = 0; i < module->core_kallsyms.num_symtab; i++)
+		entry->len += vht_print_module_symbol(module, i, entry->symbols + entry->len,
+						      size + 1 - entry->len);
+	return entry;
 }
 
 /* Tasks. */
@@ -315,8 +330,7 @@ static int vht_send_tasks(struct vht_records *records)
 
 	if (ret)
 		return ret;
-	return vht_send_lines(records, VHT_META_TASKS, "saved_cmdlines", vht_tracefs_read,
-			      NULL, NULL);
+	return vht_send_lines(records, VHT_META_TASKS, "saved_cmdlines", vht_tracefs_read, NULL);
 }
 
 /* The environment. */
@@ -634,11 +648,24 @@ static int vht_send_set(struct vht *vht, struct vht_records *records)
 	}
 	ret = ret ?: vht_send_tasks(records);
 	ret = ret ?: vht_send_lines(records, VHT_META_PRINTK_FORMATS, "printk_formats",
-				    vht_tracefs_read, NULL, NULL);
+				    vht_tracefs_read, NULL);
 	ret = ret ?: vht_send_lines(records, VHT_META_SYMBOLS, "kallsyms", vht_proc_read,
-				    vht_is_text_symbol, NULL);
+				    vht_is_text_symbol);
 	ret = ret ?: vht_records_add(records, VHT_META_COMPLETE, set, NULL, 0);
 	return ret ?: vht_records_flush(records);
+}
+
+static int vht_send_module_symbols(struct vht_records *records, struct vht_module *module)
+{
+	struct vht_list list = { .text = module->symbols, .len = module->len };
+	int ret = 0;
+
+	while (!ret && list.position < list.len) {
+		const char *line = list.text + list.position;
+
+		ret = vht_records_add_line(records, VHT_META_SYMBOLS, line, vht_list_next(&list));
+	}
+	return ret;
 }
 
 /* What modules brought since the last set. */
@@ -667,12 +694,11 @@ static int vht_send_modules(struct vht *vht, struct vht_records *records)
 		metadata->events = all;
 		metadata->events_len = len;
 	}
-	ret = ret ?: vht_send_lines(records, VHT_META_SYMBOLS, "kallsyms", vht_proc_read,
-				    vht_is_module_symbol, &modules);
-	ret = ret ?: vht_records_flush(records);
-	list_for_each_entry_safe(module, next, &modules, list)
-		kfree(module);
-	return ret;
+	list_for_each_entry_safe(module, next, &modules, list) {
+		ret = ret ?: vht_send_module_symbols(records, module);
+		kvfree(module);
+	}
+	return ret ?: vht_records_flush(records);
 }
 
 static bool vht_modules_are_due(const struct vht_metadata *metadata)
@@ -718,10 +744,9 @@ static int vht_module_notify(struct notifier_block *block, unsigned long state, 
 		set_bit(VHT_REQUEST_FORMATS, &metadata->requests);
 	if (state != MODULE_STATE_LIVE)
 		return NOTIFY_DONE;
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	entry = vht_note_module(module);
 	if (!entry)
 		return NOTIFY_DONE;
-	strscpy(entry->name, module->name, sizeof(entry->name));
 	mutex_lock(&metadata->module_lock);
 	list_add_tail(&entry->list, &metadata->modules);
 	mutex_unlock(&metadata->module_lock);
@@ -857,7 +882,7 @@ void vht_metadata_stop(struct vht *vht)
 	unregister_module_notifier(&metadata->module_notifier);
 	kthread_stop(metadata->task);
 	list_for_each_entry_safe(module, next, &metadata->modules, list)
-		kfree(module);
+		kvfree(module);
 	kvfree(metadata->events);
 	metadata->events = NULL;
 	metadata->events_len = 0;
