@@ -8,11 +8,13 @@
 
 /* before 10.1: exec/ */
 #if __has_include("system/memory.h")
+#include "system/address-spaces.h"
 #include "system/memory.h"
 #include "system/ramblock.h"
 /* before 10.1: class_init() gets a pointer to what is not const */
 typedef const void VirtIOHypertraceClassData;
 #else
+#include "exec/address-spaces.h"
 #include "exec/memory.h"
 #include "exec/ramblock.h"
 typedef void VirtIOHypertraceClassData;
@@ -23,6 +25,11 @@ typedef void VirtIOHypertraceClassData;
 #include "hw/core/qdev-properties.h"
 #else
 #include "hw/qdev-properties.h"
+#endif
+#if __has_include("hw/core/boards.h")
+#include "hw/core/boards.h"
+#else
+#include "hw/boards.h"
 #endif
 #if __has_include("hw/core/resettable.h")
 #include "hw/core/resettable.h"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The region: one file, mapped three times.
+ * The region: one file, mapped three times,
  *
  *   host pages, read-only    what the guest sees of [0, guest_offset)
  *   host pages, writable     ours, for the header and the vmm stream
  *   guest part, writable     what the guest sees from guest_offset on
+ *
+ * and the window's two places behind it (window.c), which are not in the BAR.
  *
  * The read-only part has a RAM block and a mapping (PROT_READ) of its own. A
  * read-only alias of writable memory would not do: KVM and DMA look at the
@@ -49,13 +51,24 @@ static bool size_is_valid(uint64_t size, Error **errp)
     return true;
 }
 
+/* The guest's part ends where the window's places begin, if there is one. */
+static bool set_size(VirtIOHypertrace *ht, uint64_t size, Error **errp)
+{
+    if (!size_is_valid(size, errp) ||
+        !virtio_hypertrace_window_fits(ht, size, errp)) {
+        return false;
+    }
+    ht->region.size = size;
+    ht->region.guest_end = size - 2 * ht->window_size;
+    return true;
+}
+
 /* A file of our own in the VM's directory. */
 static bool make_file(VirtIOHypertrace *ht, Error **errp)
 {
     VirtIOHypertraceRegion *r = &ht->region;
 
-    r->size = ht->size;
-    if (!size_is_valid(r->size, errp)) {
+    if (!set_size(ht, ht->size, errp)) {
         return false;
     }
     r->fd = openat(ht->dir.fd, "region", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -79,7 +92,7 @@ static bool make_file(VirtIOHypertrace *ht, Error **errp)
     }
     if (!memory_region_init_ram_from_fd(&r->guest_mr, OBJECT(ht),
                                         "virtio-hypertrace-guest",
-                                        r->size - GUEST_OFFSET, RAM_SHARED,
+                                        r->guest_end - GUEST_OFFSET, RAM_SHARED,
                                         qemu_dup(r->fd), GUEST_OFFSET, errp)) {
         return false;
     }
@@ -114,8 +127,7 @@ static bool take_backend(VirtIOHypertrace *ht, Error **errp)
                           "memory-backend-memfd.\n");
         return false;
     }
-    r->size = memory_region_size(mr);
-    if (!size_is_valid(r->size, errp)) {
+    if (!set_size(ht, memory_region_size(mr), errp)) {
         return false;
     }
     r->fd_offset = mr->ram_block->fd_offset;
@@ -133,7 +145,7 @@ static bool take_backend(VirtIOHypertrace *ht, Error **errp)
     }
     memory_region_init_alias(&r->guest_mr, OBJECT(ht),
                              "virtio-hypertrace-guest", mr, GUEST_OFFSET,
-                             r->size - GUEST_OFFSET);
+                             r->guest_end - GUEST_OFFSET);
     /* The tables of an earlier life must not be taken for this one's. */
     memset((uint8_t *)memory_region_get_ram_ptr(mr) + GUEST_OFFSET, 0,
            sizeof(struct vht_guest_header));
@@ -204,7 +216,7 @@ static void fill_header(VirtIOHypertrace *ht)
     h->header_size = cpu_to_le32(sizeof(*h));
     h->region_size = cpu_to_le64(r->size);
     h->guest_offset = cpu_to_le64(GUEST_OFFSET);
-    h->guest_end = cpu_to_le64(r->size);
+    h->guest_end = cpu_to_le64(r->guest_end);
     h->host_stream_offset = cpu_to_le64(HOST_STREAM_OFFSET);
     h->host_stream_count = cpu_to_le32(1);
     h->stream_size = cpu_to_le32(sizeof(struct vht_stream));
@@ -251,6 +263,9 @@ bool virtio_hypertrace_region_init(VirtIOHypertrace *ht, Error **errp)
 
     r->header = (struct vht_host_header *)r->host;
     fill_header(ht);
+    if (!virtio_hypertrace_window_init(ht, errp)) {
+        return false;
+    }
 
     stream = (struct vht_stream *)(r->host + HOST_STREAM_OFFSET);
     stream->id = cpu_to_le32(VHT_STREAM_ID_VMM);

@@ -22,6 +22,11 @@ static void set_epoch(VirtIOHypertrace *ht, uint32_t epoch, const char *cause,
                       uint16_t clock_reason)
 {
     ht->epoch = epoch;
+    if (clock_reason == VHT_CLOCK_REASON_MIGRATION) {
+        virtio_hypertrace_window_loaded(ht);
+    } else {
+        virtio_hypertrace_window_turn(ht);
+    }
     qatomic_set(&ht->region.header->epoch, cpu_to_le32(epoch));
     virtio_hypertrace_vmm_event(ht, VHT_VMM_RESET, 0, cause);
     virtio_hypertrace_clock_mark(ht, clock_reason);
@@ -62,7 +67,11 @@ static void virtio_hypertrace_reset_exit(Object *obj, ResetType type)
     VirtIOHypertrace *ht = VIRTIO_HYPERTRACE_RESET(obj)->ht;
 
     /* Waking from S3 goes on with the same kernel; loaded state has its own. */
-    if (type == RESET_TYPE_WAKEUP || type == RESET_TYPE_SNAPSHOT_LOAD) {
+    if (type == RESET_TYPE_SNAPSHOT_LOAD) {
+        virtio_hypertrace_window_forget(ht);
+        return;
+    }
+    if (type == RESET_TYPE_WAKEUP) {
         return;
     }
     if (!ht->was_placed) {
@@ -194,6 +203,7 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
     ht->reset->ht = ht;
     qemu_register_resettable(OBJECT(ht->reset));
 
+    virtio_hypertrace_window_map(ht);
     virtio_hypertrace_vmm_event(ht, VHT_VMM_CREATED, getpid(), "");
     virtio_hypertrace_region_publish(ht);
     if (runstate_is_running()) {
@@ -212,6 +222,7 @@ static void virtio_hypertrace_unrealize(DeviceState *dev)
     qemu_remove_exit_notifier(&ht->exit);
     notifier_remove(&ht->shutdown);
     qemu_del_vm_change_state_handler(ht->run_state);
+    virtio_hypertrace_window_unmap(ht);
     end(ht);
     virtio_hypertrace_clock_fini(ht);
     virtio_hypertrace_driver_fini(ht);
@@ -219,16 +230,29 @@ static void virtio_hypertrace_unrealize(DeviceState *dev)
     virtio_cleanup(vdev);
 }
 
+/* Where there is no window the state has no word of it. */
+static int virtio_hypertrace_pre_load(void *opaque)
+{
+    VirtIOHypertrace *ht = opaque;
+
+    ht->window.saved_addr = 0;
+    ht->window.saved_current = 0;
+    return 0;
+}
+
 /*
- * The region does not travel: it is the host's. What the driver wrote is of
- * another region or of another time now, so a new epoch begins, later than any
- * that either side has seen.
+ * The region does not travel, but for the window: it is the host's. What the
+ * driver wrote is of another region or of another time now, so a new epoch
+ * begins, later than any that either side has seen.
  */
 static int virtio_hypertrace_post_load(void *opaque, int version_id)
 {
     VirtIOHypertrace *ht = opaque;
     uint32_t here = le32_to_cpu(ht->region.header->epoch);
 
+    if (!virtio_hypertrace_window_check_load(ht)) {
+        return -EINVAL;
+    }
     set_epoch(ht, MAX(ht->epoch, here) + 1, "state-loaded",
               VHT_CLOCK_REASON_MIGRATION);
     return 0;
@@ -238,6 +262,7 @@ static const VMStateDescription vmstate_virtio_hypertrace_device = {
     .name = "virtio-hypertrace-device",
     .minimum_version_id = 1,
     .version_id = 1,
+    .pre_load = virtio_hypertrace_pre_load,
     .post_load = virtio_hypertrace_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT32(epoch, VirtIOHypertrace),
@@ -245,6 +270,10 @@ static const VMStateDescription vmstate_virtio_hypertrace_device = {
         VMSTATE_UINT64(driver_generation, VirtIOHypertrace),
         VMSTATE_UINT64(ignored_messages, VirtIOHypertrace),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription * const []) {
+        &vmstate_virtio_hypertrace_window,
+        NULL
     },
 };
 
@@ -264,6 +293,8 @@ static const Property virtio_hypertrace_properties[] = {
     DEFINE_PROP_SIZE("size", VirtIOHypertrace, size, VHT_REGION_DEFAULT_SIZE),
     DEFINE_PROP_LINK("memdev", VirtIOHypertrace, memdev, TYPE_MEMORY_BACKEND,
                      HostMemoryBackend *),
+    DEFINE_PROP_SIZE("window-addr", VirtIOHypertrace, window_addr, 0),
+    DEFINE_PROP_SIZE("window-size", VirtIOHypertrace, window_size, 0),
 };
 
 static void virtio_hypertrace_class_init(ObjectClass *klass,

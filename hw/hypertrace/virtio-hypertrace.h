@@ -52,6 +52,7 @@ typedef struct VirtIOHypertraceRegion {
     uint64_t fd_offset;         /* where in the file the region begins */
     uint64_t size;              /* bytes */
     uint64_t guest_offset;      /* the guest's part begins here */
+    uint64_t guest_end;         /* and ends here */
     uint8_t *host;              /* our own writable mapping of the host pages */
     struct vht_host_header *header;
     MemoryRegion mr;            /* all of it, as the guest sees it */
@@ -62,6 +63,27 @@ typedef struct VirtIOHypertraceRegion {
 bool virtio_hypertrace_region_init(VirtIOHypertrace *ht, Error **errp);
 void virtio_hypertrace_region_publish(VirtIOHypertrace *ht);
 void virtio_hypertrace_region_fini(VirtIOHypertrace *ht);
+
+/* window.c: a part of the region that lies over guest RAM. */
+
+typedef struct VirtIOHypertraceWindow {
+    MemoryRegion place[2];      /* one of them is enabled */
+    int current;                /* that one */
+    uint64_t saved_addr;        /* of the window, in a saved VM */
+    uint32_t saved_current;
+} VirtIOHypertraceWindow;
+
+extern const VMStateDescription vmstate_virtio_hypertrace_window;
+
+bool virtio_hypertrace_window_fits(VirtIOHypertrace *ht, uint64_t size,
+                                   Error **errp);
+bool virtio_hypertrace_window_init(VirtIOHypertrace *ht, Error **errp);
+void virtio_hypertrace_window_map(VirtIOHypertrace *ht);
+void virtio_hypertrace_window_unmap(VirtIOHypertrace *ht);
+void virtio_hypertrace_window_turn(VirtIOHypertrace *ht);
+void virtio_hypertrace_window_forget(VirtIOHypertrace *ht);
+bool virtio_hypertrace_window_check_load(VirtIOHypertrace *ht);
+void virtio_hypertrace_window_loaded(VirtIOHypertrace *ht);
 
 /* control-socket.c: the recorders' way to us. */
 
@@ -187,9 +209,12 @@ struct VirtIOHypertrace {
     char *dir_path;
     uint64_t size;
     HostMemoryBackend *memdev;
+    uint64_t window_addr;       /* guest-physical; 0: no window */
+    uint64_t window_size;       /* bytes */
 
     VirtIOHypertraceDir dir;
     VirtIOHypertraceRegion region;
+    VirtIOHypertraceWindow window;
     VirtIOHypertraceSocket socket;
     VirtIOHypertraceVmm vmm;
     VirtIOHypertraceClock clock;
