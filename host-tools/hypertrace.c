@@ -20,6 +20,7 @@ static const struct {
 	{ "check", cmd_check, "check that a recording is whole" },
 	{ "view", cmd_view, "print a recording as a text timeline" },
 	{ "export", cmd_export, "turn a recording into a trace of another format" },
+	{ "kernel", cmd_kernel, "make, show and remove profiles of kernels" },
 };
 
 static void print_help(FILE *out)

@@ -87,8 +87,8 @@ struct kernel_profile *kernel_profile_load(const char *what, GError **error);
  * @anchor_address: that address; with a window "rb_meta_init_text_addr" and
  *	text_addr of the ring buffer's own description
  * @functions: addresses in the guest of beginnings of functions, e.g. the
- *	field func of initcall_start; only addresses of the kernel itself, none
- *	of modules; they may repeat
+ *	field func of initcall_start; they may repeat. Those outside the kernel's
+ *	own 1 GiB (of modules) are passed over
  * @count: of @functions
  * @shift: set to what has to be added to an address of the profile to make it
  *	one of the guest (a multiple of 2 MiB, modulo 2^64)
@@ -125,5 +125,16 @@ struct kernel_profile *kernel_profile_choose(const char *anchor_symbol, uint64_t
 bool kernel_profile_fits(const struct kernel_profile *profile, const char *anchor_symbol,
 			 uint64_t anchor_address, const uint64_t *functions, size_t count,
 			 uint64_t *shift, GError **error);
+
+/**
+ * kernel_profile_copy - make a profile's metadata that of a recording
+ * @profile: the profile
+ * @epoch: that the packets are to name; their generation is 0
+ * @path: of the stream file to make; one that is there is replaced
+ * @error: an I/O error, or %HT_ERROR_FORMAT if the profile is damaged
+ * Return: false with @error set.
+ */
+bool kernel_profile_copy(const struct kernel_profile *profile, uint32_t epoch, const char *path,
+			 GError **error);
 
 #endif
