@@ -14,6 +14,7 @@
  * looks at the clock, and the narrowest of several tries bounds the error.
  */
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "qemu/host-utils.h"
 #include "system/cpu-timers.h"
 #include "system/kvm.h"
@@ -126,18 +127,67 @@ uint64_t virtio_hypertrace_clock_counter(VirtIOHypertrace *ht)
     return has_counter(ht) ? read_counter(ht) : 0;
 }
 
-/*
- * The rate of the host's counter, which TCG shows to the guest: from the time
- * when QEMU was started to now, as no better source is there on every host.
- */
-static uint64_t start_ns, start_ticks;
+/* When QEMU was loaded, on all clocks that matter later. */
+static uint64_t start_ns, start_boot_ns, start_ticks;
 
 static void __attribute__((constructor)) clock_note_start(void)
 {
+    struct timespec ts;
+
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    start_boot_ns = ts.tv_sec * NANOSECONDS_PER_SECOND + ts.tv_nsec;
     start_ns = virtio_hypertrace_clock_now();
     start_ticks = cpu_get_host_ticks();
 }
 
+/* The kernel's word on when this process began, in its ticks; 0 if none */
+static uint64_t process_start_ticks(void)
+{
+    g_autofree char *stat = NULL;
+    g_auto(GStrv) field = NULL;
+    const char *after_name;
+    uint64_t ticks;
+
+    if (!g_file_get_contents("/proc/self/stat", &stat, NULL, NULL)) {
+        return 0;
+    }
+    /* Field 2 is a name with whatever in it; 22 is what we look for. */
+    after_name = strrchr(stat, ')');
+    field = g_strsplit(after_name ? after_name : "", " ", -1);
+    if (g_strv_length(field) < 21 ||
+        qemu_strtou64(field[20], NULL, 10, &ticks) < 0) {
+        return 0;
+    }
+    return ticks;
+}
+
+/**
+ * virtio_hypertrace_clock_process: when this process began
+ * @error_ns: the true moment lies within +- this
+ *
+ * It is known to a tick of CLOCK_BOOTTIME, and was before we were loaded.
+ *
+ * Return: CLOCK_MONOTONIC in nanoseconds.
+ */
+uint64_t virtio_hypertrace_clock_process(uint64_t *error_ns)
+{
+    uint64_t tick_ns = NANOSECONDS_PER_SECOND / sysconf(_SC_CLK_TCK);
+    uint64_t ticks = process_start_ticks();
+    uint64_t before_ns = start_boot_ns - ticks * tick_ns;
+    uint64_t from = 0, to = start_ns;
+
+    if (ticks && before_ns <= start_ns) {
+        from = start_ns - before_ns;
+        to = MIN(to, from + tick_ns);
+    }
+    *error_ns = (to - from + 1) / 2;
+    return from + (to - from) / 2;
+}
+
+/*
+ * The rate of the host's counter, which TCG shows to the guest: from the time
+ * when QEMU was started to now, as no better source is there on every host.
+ */
 static uint64_t host_ticks_hz(void)
 {
     uint64_t ns = virtio_hypertrace_clock_now() - start_ns;

@@ -21,6 +21,7 @@
 static void set_epoch(VirtIOHypertrace *ht, uint32_t epoch, const char *cause,
                       uint16_t clock_reason)
 {
+    virtio_hypertrace_marks_end_epoch(ht);
     ht->epoch = epoch;
     if (clock_reason == VHT_CLOCK_REASON_MIGRATION) {
         virtio_hypertrace_window_loaded(ht);
@@ -117,6 +118,12 @@ static void run_state_changed(void *opaque, bool running, RunState state)
                                 0, RunState_str(state));
 }
 
+static void ready_notify(Notifier *n, void *data)
+{
+    virtio_hypertrace_vmm_event(container_of(n, VirtIOHypertrace, ready),
+                                VHT_VMM_MACHINE_READY, 0, "");
+}
+
 static void shutdown_notify(Notifier *n, void *data)
 {
     VirtIOHypertrace *ht = container_of(n, VirtIOHypertrace, shutdown);
@@ -135,6 +142,7 @@ static void end(VirtIOHypertrace *ht)
 {
     bool keep = ht->ran && !ht->socket.reader;
 
+    virtio_hypertrace_marks_end_epoch(ht);
     virtio_hypertrace_vmm_event(ht, VHT_VMM_ENDED, 0, "");
     qatomic_set(&ht->region.header->alive, 0);
     trace_virtio_hypertrace_end(ht->dir.path, keep);
@@ -175,7 +183,8 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
     VirtIOHypertrace *ht = VIRTIO_HYPERTRACE(dev);
 
     ht->epoch = 1;
-    if (!virtio_hypertrace_dir_open(&ht->dir, ht->name, ht->dir_path, errp)) {
+    if (!virtio_hypertrace_marks_init(ht, errp) ||
+        !virtio_hypertrace_dir_open(&ht->dir, ht->name, ht->dir_path, errp)) {
         return;
     }
     if (!virtio_hypertrace_region_init(ht, errp) ||
@@ -204,8 +213,14 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
     qemu_register_resettable(OBJECT(ht->reset));
 
     virtio_hypertrace_window_map(ht);
+    virtio_hypertrace_marks_map(ht);
+    virtio_hypertrace_vmm_process(ht);
     virtio_hypertrace_vmm_event(ht, VHT_VMM_CREATED, getpid(), "");
     virtio_hypertrace_region_publish(ht);
+    if (!dev->hotplugged) {
+        ht->ready.notify = ready_notify;
+        qemu_add_machine_init_done_notifier(&ht->ready);
+    }
     if (runstate_is_running()) {
         run_state_changed(ht, true, RUN_STATE_RUNNING);
     }
@@ -222,6 +237,10 @@ static void virtio_hypertrace_unrealize(DeviceState *dev)
     qemu_remove_exit_notifier(&ht->exit);
     notifier_remove(&ht->shutdown);
     qemu_del_vm_change_state_handler(ht->run_state);
+    if (ht->ready.notify) {
+        qemu_remove_machine_init_done_notifier(&ht->ready);
+    }
+    virtio_hypertrace_marks_unmap(ht);
     virtio_hypertrace_window_unmap(ht);
     end(ht);
     virtio_hypertrace_clock_fini(ht);
@@ -295,6 +314,7 @@ static const Property virtio_hypertrace_properties[] = {
                      HostMemoryBackend *),
     DEFINE_PROP_SIZE("window-addr", VirtIOHypertrace, window_addr, 0),
     DEFINE_PROP_SIZE("window-size", VirtIOHypertrace, window_size, 0),
+    DEFINE_PROP_STRING("mark-ports", VirtIOHypertrace, mark_ports),
 };
 
 static void virtio_hypertrace_class_init(ObjectClass *klass,

@@ -71,6 +71,7 @@ typedef struct VirtIOHypertraceWindow {
     int current;                /* that one */
     uint64_t saved_addr;        /* of the window, in a saved VM */
     uint32_t saved_current;
+    Error *unplug_blocker;
 } VirtIOHypertraceWindow;
 
 extern const VMStateDescription vmstate_virtio_hypertrace_window;
@@ -84,6 +85,29 @@ void virtio_hypertrace_window_turn(VirtIOHypertrace *ht);
 void virtio_hypertrace_window_forget(VirtIOHypertrace *ht);
 bool virtio_hypertrace_window_check_load(VirtIOHypertrace *ht);
 void virtio_hypertrace_window_loaded(VirtIOHypertrace *ht);
+
+/* marks.c: writes to I/O ports that somebody wants to know of. */
+
+#define VIRTIO_HYPERTRACE_MAX_MARK_PORTS 16
+
+typedef struct VirtIOHypertraceMarkPort {
+    VirtIOHypertrace *ht;
+    uint16_t number;
+    MemoryRegion mr;            /* over what is there else */
+} VirtIOHypertraceMarkPort;
+
+typedef struct VirtIOHypertraceMarks {
+    VirtIOHypertraceMarkPort port[VIRTIO_HYPERTRACE_MAX_MARK_PORTS];
+    unsigned port_count;
+    uint64_t rank;              /* who lies over whom, of several devices */
+    unsigned left;              /* marks that this epoch may still have */
+    uint64_t lost;              /* in this epoch, as none was left */
+} VirtIOHypertraceMarks;
+
+bool virtio_hypertrace_marks_init(VirtIOHypertrace *ht, Error **errp);
+void virtio_hypertrace_marks_map(VirtIOHypertrace *ht);
+void virtio_hypertrace_marks_unmap(VirtIOHypertrace *ht);
+void virtio_hypertrace_marks_end_epoch(VirtIOHypertrace *ht);
 
 /* control-socket.c: the recorders' way to us. */
 
@@ -130,6 +154,7 @@ typedef struct VirtIOHypertraceVmm {
 
 void virtio_hypertrace_vmm_event(VirtIOHypertrace *ht, uint32_t type,
                                  uint64_t arg, const char *text);
+void virtio_hypertrace_vmm_process(VirtIOHypertrace *ht);
 void virtio_hypertrace_vmm_clock(VirtIOHypertrace *ht,
                                  const struct vht_clock_record *record);
 
@@ -156,6 +181,7 @@ typedef struct VirtIOHypertraceClock {
 uint32_t virtio_hypertrace_clock_kind(void);
 uint64_t virtio_hypertrace_clock_hz(void);
 uint64_t virtio_hypertrace_clock_now(void);
+uint64_t virtio_hypertrace_clock_process(uint64_t *error_ns);
 uint64_t virtio_hypertrace_clock_counter(VirtIOHypertrace *ht);
 void virtio_hypertrace_clock_init(VirtIOHypertrace *ht);
 void virtio_hypertrace_clock_fini(VirtIOHypertrace *ht);
@@ -211,10 +237,12 @@ struct VirtIOHypertrace {
     HostMemoryBackend *memdev;
     uint64_t window_addr;       /* guest-physical; 0: no window */
     uint64_t window_size;       /* bytes */
+    char *mark_ports;
 
     VirtIOHypertraceDir dir;
     VirtIOHypertraceRegion region;
     VirtIOHypertraceWindow window;
+    VirtIOHypertraceMarks marks;
     VirtIOHypertraceSocket socket;
     VirtIOHypertraceVmm vmm;
     VirtIOHypertraceClock clock;
@@ -222,6 +250,7 @@ struct VirtIOHypertrace {
 
     VirtIOHypertraceReset *reset;
     VMChangeStateEntry *run_state;
+    Notifier ready;
     Notifier shutdown;
     Notifier exit;
     Notifier poll;

@@ -111,6 +111,23 @@ static void put_packet(VirtIOHypertrace *ht, uint16_t type, const void *record,
     qatomic_store_release(&v->stream->head, cpu_to_le64(v->head));
 }
 
+static void put_event(VirtIOHypertrace *ht, uint32_t type, uint64_t arg,
+                      const char *text, uint64_t mono_ns, uint64_t counter)
+{
+    uint64_t when = MAX(mono_ns, ht->vmm.last_ns);
+    struct vht_vmm_event event = {
+        .mono_ns = cpu_to_le64(when),
+        .counter = cpu_to_le64(counter),
+        .type = cpu_to_le32(type),
+        .epoch = cpu_to_le32(ht->epoch),
+        .arg = cpu_to_le64(arg),
+    };
+
+    g_strlcpy((char *)event.text, text, sizeof(event.text));
+    trace_virtio_hypertrace_vmm_event(type, ht->epoch, arg, text);
+    put_packet(ht, VHT_PACKET_VMM, &event, sizeof(event), when, counter);
+}
+
 /**
  * virtio_hypertrace_vmm_event: write down what happened to the VM just now
  * @ht: the device
@@ -122,18 +139,20 @@ void virtio_hypertrace_vmm_event(VirtIOHypertrace *ht, uint32_t type,
                                  uint64_t arg, const char *text)
 {
     uint64_t counter = virtio_hypertrace_clock_counter(ht);
-    uint64_t now = MAX(virtio_hypertrace_clock_now(), ht->vmm.last_ns);
-    struct vht_vmm_event event = {
-        .mono_ns = cpu_to_le64(now),
-        .counter = cpu_to_le64(counter),
-        .type = cpu_to_le32(type),
-        .epoch = cpu_to_le32(ht->epoch),
-        .arg = cpu_to_le64(arg),
-    };
 
-    g_strlcpy((char *)event.text, text, sizeof(event.text));
-    trace_virtio_hypertrace_vmm_event(type, ht->epoch, arg, text);
-    put_packet(ht, VHT_PACKET_VMM, &event, sizeof(event), now, counter);
+    put_event(ht, type, arg, text, virtio_hypertrace_clock_now(), counter);
+}
+
+/**
+ * virtio_hypertrace_vmm_process: write down when this process began [D8]
+ * @ht: the device; nothing is in its stream yet
+ */
+void virtio_hypertrace_vmm_process(VirtIOHypertrace *ht)
+{
+    uint64_t error_ns;
+    uint64_t mono_ns = virtio_hypertrace_clock_process(&error_ns);
+
+    put_event(ht, VHT_VMM_PROCESS, error_ns, "", mono_ns, 0);
 }
 
 /**

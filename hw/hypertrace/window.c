@@ -190,6 +190,7 @@ bool virtio_hypertrace_window_init(VirtIOHypertrace *ht, Error **errp)
 void virtio_hypertrace_window_map(VirtIOHypertrace *ht)
 {
     VirtIOHypertraceWindow *w = &ht->window;
+    DeviceState *proxy = qdev_get_parent_bus(DEVICE(ht))->parent;
     int i;
 
     if (!ht->window_size) {
@@ -207,6 +208,10 @@ void virtio_hypertrace_window_map(VirtIOHypertrace *ht)
     }
     memory_region_transaction_commit();
     w->current = 0;
+    /* The guest's tracer would find other memory in the place of its own. */
+    error_setg(&w->unplug_blocker, "the guest may use its window at 0x%" PRIx64,
+               ht->window_addr);
+    qdev_add_unplug_blocker(proxy, w->unplug_blocker);
     /* What a VM brings along arrives piece by piece. */
     set_place_epoch(ht, 0, runstate_check(RUN_STATE_INMIGRATE) ? 0 : ht->epoch);
     trace_virtio_hypertrace_window_map(ht->window_addr, ht->window_size);
@@ -218,15 +223,19 @@ void virtio_hypertrace_window_map(VirtIOHypertrace *ht)
  */
 void virtio_hypertrace_window_unmap(VirtIOHypertrace *ht)
 {
+    VirtIOHypertraceWindow *w = &ht->window;
     int i;
 
     if (!ht->window_size) {
         return;
     }
+    qdev_del_unplug_blocker(qdev_get_parent_bus(DEVICE(ht))->parent,
+                            w->unplug_blocker);
+    error_free(w->unplug_blocker);
     memory_region_transaction_begin();
     for (i = 0; i < 2; i++) {
-        memory_region_del_subregion(get_system_memory(), &ht->window.place[i]);
-        vmstate_unregister_ram(&ht->window.place[i], DEVICE(ht));
+        memory_region_del_subregion(get_system_memory(), &w->place[i]);
+        vmstate_unregister_ram(&w->place[i], DEVICE(ht));
     }
     memory_region_transaction_commit();
 }

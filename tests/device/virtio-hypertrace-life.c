@@ -15,7 +15,9 @@ static void test_events(void)
         uint32_t epoch;
         const char *text;
     } life[] = {
+        { VHT_VMM_PROCESS, 1, "" },
         { VHT_VMM_CREATED, 1, "" },
+        { VHT_VMM_MACHINE_READY, 1, "" },
         { VHT_VMM_RUNNING, 1, "running" },
         { VHT_VMM_STOPPED, 1, "paused" },
         { VHT_VMM_RUNNING, 1, "running" },
@@ -106,16 +108,7 @@ static void test_suspend(void)
     Vm *vm = vm_start(" ");
     VmRecord r;
 
-    /* PIIX4's power management at 0x600, and SLP_EN with S3's type */
-    pci_write(vm->qts, 1, 0, 0);
-    qtest_outl(vm->qts, 0xcf8, 0x80000000 | 1 << 11 | 3 << 8 | 0x40);
-    qtest_outl(vm->qts, 0xcfc, 0x601);
-    qtest_outl(vm->qts, 0xcf8, 0x80000000 | 1 << 11 | 3 << 8 | 0x80);
-    qtest_outb(vm->qts, 0xcfc, 1);
-    qtest_outw(vm->qts, 0x604, 1 << 13 | 1 << 10);
-    qtest_qmp_eventwait(vm->qts, "SUSPEND");
-    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'system_wakeup' }");
-    qtest_qmp_eventwait(vm->qts, "WAKEUP");
+    vm_suspend(vm);
     g_assert_cmpint(vm->header->epoch, ==, 1);
     while (vm_next(vm, &r)) {
         g_assert(r.packet.type != VHT_PACKET_VMM ||

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Saved and moved VMs: the device's state goes along, the region stays. */
 #include "qemu/osdep.h"
-#include "qobject/qdict.h"
 #include "virtio-hypertrace-vm.h"
 
 #define PCI_HYPERTRACE  (0x1040 + VIRTIO_ID_HYPERTRACE)
-
-static void hmp_ok(Vm *vm, const char *command)
-{
-    g_autofree char *out = qtest_hmp(vm->qts, "%s", command);
-
-    if (strstr(out, "rror")) {
-        g_error("%s: %s", command, out);
-    }
-}
 
 /* savevm, loadvm: a new epoch, later than what either side knew [D3]. */
 static void test_savevm(void)
@@ -25,57 +15,25 @@ static void test_savevm(void)
 
     g_assert(mkimg(disk, "qcow2", 16));
     vm = vm_start_in(g_strdup(tmp), "-accel tcg -drive if=none,file=%s", disk);
-    hmp_ok(vm, "savevm one");
+    vm_hmp(vm, "savevm one");
     g_assert_cmpint(vm->header->epoch, ==, 1);
-    hmp_ok(vm, "loadvm one");
+    vm_hmp(vm, "loadvm one");
     vm_wait_event(vm, VHT_VMM_RESET, &r);
     g_assert_cmpint(r.event.epoch, ==, 2);
     g_assert_cmpstr((char *)r.event.text, ==, "state-loaded");
     g_assert_cmpint(vm->header->epoch, ==, 2);
     vm_wait_clock(vm, VHT_CLOCK_REASON_MIGRATION, &r);
-    hmp_ok(vm, "loadvm one");
+    vm_hmp(vm, "loadvm one");
     g_assert_cmpint(vm->header->epoch, ==, 3);
     vm_alive(vm);
     vm_end(vm);
 }
 
-static void wait_migrated(QTestState *qts)
-{
-    int64_t end = g_get_monotonic_time() + VM_WAIT_US;
-
-    for (;;) {
-        QDict *rsp = qtest_qmp_assert_success_ref(qts,
-            "{ 'execute': 'query-migrate' }");
-        const char *status = qdict_get_try_str(rsp, "status");
-        bool done = status && g_str_equal(status, "completed");
-        bool failed = status && g_str_equal(status, "failed");
-
-        qobject_unref(rsp);
-        g_assert(!failed);
-        if (done) {
-            return;
-        }
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-    }
-}
-
-static void migrate_away(Vm *vm, const char *file)
-{
-    g_autofree char *uri = g_strdup_printf("file:%s", file);
-
-    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', 'arguments': "
-                             "{ 'uri': %s } }", uri);
-    wait_migrated(vm->qts);
-}
-
 static Vm *migrate_in(const char *file, const char *args)
 {
-    g_autofree char *uri = g_strdup_printf("file:%s", file);
     Vm *vm = vm_start("-incoming defer %s", args);
 
-    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-incoming', "
-                             "'arguments': { 'uri': %s } }", uri);
-    wait_migrated(vm->qts);
+    vm_migrate_in(vm, file);
     return vm;
 }
 
@@ -94,7 +52,7 @@ static void check_migration(const char *args)
     virtio_start(&from->dev);
     driver_send(from, VHT_MSG_DRIVER_UP, 0, 7, "6.12");
     g_assert_cmpint(from->header->epoch, ==, 3);
-    migrate_away(from, file);
+    vm_migrate_away(from, file);
     vm_wait_event(from, VHT_VMM_STOPPED, &r);
 
     to = migrate_in(file, args);
@@ -129,7 +87,7 @@ static void test_migrate_tcg(void)
     VmRecord r;
 
     vm_wait_clock(from, VHT_CLOCK_REASON_PERIODIC, &r);
-    migrate_away(from, file);
+    vm_migrate_away(from, file);
     to = migrate_in(file, "-accel tcg");
     g_assert_cmpint(to->header->epoch, ==, 2);
     vm_wait_event(to, VHT_VMM_RUNNING, &r);
@@ -149,7 +107,7 @@ static void test_migrate_backend(void)
                            "-object memory-backend-memfd,id=m,share=on,size=8M "
                            "-device virtio-hypertrace,memdev=m,dir=%s", dir);
 
-    migrate_away(from, file);
+    vm_migrate_away(from, file);
     vm_alive(from);
     vm_end(from);
 }
@@ -163,7 +121,7 @@ static void test_migrate_other_size(void)
     g_autofree char *err = NULL;
     Vm *from = vm_start(" ");
 
-    migrate_away(from, file);
+    vm_migrate_away(from, file);
     err = vm_run_to_error("-m 64 -incoming file:%s -device "
                           "virtio-hypertrace,id=ht,size=8M,dir=%s", file, dir);
     if (!strstr(err, "load of migration failed")) {

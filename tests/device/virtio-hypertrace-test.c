@@ -16,5 +16,7 @@ int main(int argc, char **argv)
     add_life_tests();
     add_place_tests();
     add_state_tests();
+    add_window_tests();
+    add_marks_tests();
     return g_test_run();
 }

@@ -140,6 +140,70 @@ void vm_alive(Vm *vm)
     g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
 }
 
+/* A command of the monitor for persons, which must not complain. */
+void vm_hmp(Vm *vm, const char *command)
+{
+    g_autofree char *out = qtest_hmp(vm->qts, "%s", command);
+
+    if (strstr(out, "rror")) {
+        g_error("%s: %s", command, out);
+    }
+}
+
+/* Sleep (S3) and wake up. */
+void vm_suspend(Vm *vm)
+{
+    /* PIIX4's power management at 0x600, and SLP_EN with S3's type */
+    pci_write(vm->qts, 1, 0, 0);
+    qtest_outl(vm->qts, 0xcf8, 0x80000000 | 1 << 11 | 3 << 8 | 0x40);
+    qtest_outl(vm->qts, 0xcfc, 0x601);
+    qtest_outl(vm->qts, 0xcf8, 0x80000000 | 1 << 11 | 3 << 8 | 0x80);
+    qtest_outb(vm->qts, 0xcfc, 1);
+    qtest_outw(vm->qts, 0x604, 1 << 13 | 1 << 10);
+    qtest_qmp_eventwait(vm->qts, "SUSPEND");
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'system_wakeup' }");
+    qtest_qmp_eventwait(vm->qts, "WAKEUP");
+}
+
+void vm_wait_migrate_status(Vm *vm, const char *wanted)
+{
+    int64_t end = g_get_monotonic_time() + VM_WAIT_US;
+
+    for (;;) {
+        QDict *rsp = qtest_qmp_assert_success_ref(vm->qts,
+            "{ 'execute': 'query-migrate' }");
+        const char *status = qdict_get_try_str(rsp, "status");
+        bool done = status && g_str_equal(status, wanted);
+        bool failed = status && g_str_equal(status, "failed");
+
+        qobject_unref(rsp);
+        g_assert(!failed);
+        if (done) {
+            return;
+        }
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+}
+
+void vm_migrate_away(Vm *vm, const char *file)
+{
+    g_autofree char *uri = g_strdup_printf("file:%s", file);
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate', 'arguments': "
+                             "{ 'uri': %s } }", uri);
+    vm_wait_migrate_status(vm, "completed");
+}
+
+/* Into a VM that was started with "-incoming defer". */
+void vm_migrate_in(Vm *vm, const char *file)
+{
+    g_autofree char *uri = g_strdup_printf("file:%s", file);
+
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'migrate-incoming', "
+                             "'arguments': { 'uri': %s } }", uri);
+    vm_wait_migrate_status(vm, "completed");
+}
+
 /* QEMU with these arguments must end with status 1; returns what it said. */
 char *vm_run_to_error(const char *fmt, ...)
 {

@@ -66,6 +66,11 @@ void vm_quit(Vm *vm);
 void vm_free(Vm *vm);
 void vm_end(Vm *vm);
 void vm_alive(Vm *vm);
+void vm_hmp(Vm *vm, const char *command);
+void vm_suspend(Vm *vm);
+void vm_wait_migrate_status(Vm *vm, const char *wanted);
+void vm_migrate_away(Vm *vm, const char *file);
+void vm_migrate_in(Vm *vm, const char *file);
 char *vm_run_to_error(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
 bool vm_next(Vm *vm, VmRecord *r);
@@ -104,5 +109,7 @@ void add_socket_tests(void);
 void add_life_tests(void);
 void add_place_tests(void);
 void add_state_tests(void);
+void add_window_tests(void);
+void add_marks_tests(void);
 
 #endif
