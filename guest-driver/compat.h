@@ -10,6 +10,7 @@
 
 #include <linux/err.h>
 #include <linux/hrtimer.h>
+#include <linux/kmsg_dump.h>
 #include <linux/ring_buffer.h>
 #include <linux/syscore_ops.h>
 #include <linux/timer.h>
@@ -172,6 +173,24 @@ static inline void vht_hrtimer_setup(struct hrtimer *timer,
 	static struct syscore_ops name = { .shutdown = fn }
 #define vht_register_syscore(name)	register_syscore_ops(name)
 #define vht_unregister_syscore(name)	unregister_syscore_ops(name)
+#endif
+
+/*
+ * A kmsg dumper's function: fn(dumper, reason). The reason is in a struct since 6.10.
+ * Remove the old form when 6.6 is.
+ */
+#ifdef VHT_HAVE_KMSG_DETAIL
+#define VHT_DEFINE_KMSG_DUMP(name, fn)						\
+	static void name(struct kmsg_dumper *dumper, struct kmsg_dump_detail *detail) \
+	{									\
+		fn(dumper, detail->reason);					\
+	}
+#else
+#define VHT_DEFINE_KMSG_DUMP(name, fn)						\
+	static void name(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason) \
+	{									\
+		fn(dumper, reason);						\
+	}
 #endif
 
 #endif /* VHT_COMPAT_H */

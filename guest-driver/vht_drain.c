@@ -285,6 +285,44 @@ bool vht_drain_everything(struct vht *vht, enum vht_drain how)
 }
 
 /**
+ * vht_drain_rescue - empty all sources, now
+ *
+ * @vht: the device
+ * @alone: no other CPU runs any more, and what was being done on this one is given up; else
+ *         what somebody else is at is left to him
+ *
+ * Nothing is waited for [G6].
+ *
+ * Context: any.
+ */
+void vht_drain_rescue(struct vht *vht, bool alone)
+{
+	unsigned int i, cpu;
+
+	for (i = 0; i < vht->source_count; i++) {
+		struct vht_source *source = &vht->sources[i];
+
+		for_each_possible_cpu(cpu) {
+			struct vht_producer *producer = &source->producers[cpu];
+
+			if (raw_spin_trylock(&producer->lock)) {
+				source->ops->rescue(producer, alone, false);
+				raw_spin_unlock(&producer->lock);
+				continue;
+			}
+			/*
+			 * A lock that is held now is never given back: its holder stands
+			 * still. It has left the ring as it was, or as it was to be: a packet
+			 * is there once head has moved, and nobody has looked behind that. What
+			 * it was about says @step.
+			 */
+			if (alone)
+				source->ops->rescue(producer, alone, true);
+		}
+	}
+}
+
+/**
  * vht_drain_close - empty all sources and put the last packet into each stream
  *
  * @vht: the device; no timer runs any more

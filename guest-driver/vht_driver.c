@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * virtio-hypertrace: puts the guest's own trace buffers into memory that the host
- * reads. This file is the driver's life: probe and remove, suspend, the guest's end.
+ * reads. This file is the driver's life: probe and remove, suspend and resume.
  * See vht_internal.h for the others.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/reboot.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -111,28 +110,10 @@ err:
 	return ret;
 }
 
-/* All that is left, while there is still time. */
-static void vht_drain_at_end(struct vht *vht)
-{
-	WRITE_ONCE(vht->ending, true);
-	vht_drain_everything(vht, VHT_DRAIN_ALL);
-}
-
-static int vht_reboot_notify(struct notifier_block *block, unsigned long action, void *data)
-{
-	struct vht *vht = container_of(block, struct vht, reboot);
-
-	vht_metadata_hurry(vht);
-	vht_metadata_send_tasks(vht);
-	vht_drain_at_end(vht);
-	return NOTIFY_DONE;
-}
-
-/* Devices are shut down by now, ours among them; its memory is not. */
 static void vht_syscore_shutdown(void)
 {
 	if (vht_one && vht_one->running)
-		vht_drain_at_end(vht_one);
+		vht_end_last(vht_one);
 }
 
 VHT_DEFINE_SYSCORE_SHUTDOWN(vht_syscore, vht_syscore_shutdown);
@@ -163,20 +144,17 @@ static int vht_start(struct vht *vht)
 	ret = vht_drain_start(vht);
 	if (ret)
 		goto err_metadata;
-	vht->reboot.notifier_call = vht_reboot_notify;
-	/* Last: what others do when the guest goes down is part of the story. */
-	vht->reboot.priority = INT_MIN;
-	ret = register_reboot_notifier(&vht->reboot);
+	ret = vht_end_start(vht);
 	if (ret)
 		goto err_drain;
 	ret = vht_control_start(vht);
 	if (ret)
-		goto err_reboot;
+		goto err_end;
 	vht->running = true;
 	return 0;
 
-err_reboot:
-	unregister_reboot_notifier(&vht->reboot);
+err_end:
+	vht_end_stop(vht);
 err_drain:
 	vht_drain_stop(vht);
 	cancel_work_sync(&vht->page_work);
@@ -189,21 +167,22 @@ err_region:
 	return ret;
 }
 
-/* Puts what the sources hold into the rings [G4], says goodbye, and stops. */
-static void vht_stop(struct vht *vht)
+/* Puts what the sources hold into the rings [G4], says why [G5] and goodbye, and stops. */
+static void vht_stop(struct vht *vht, u32 reason)
 {
 	/* It did not come back from suspend. */
 	if (!vht->running)
 		return;
 	vht->running = false;
 	vht_control_close(vht);
-	unregister_reboot_notifier(&vht->reboot);
+	vht_end_stop(vht);
 	vht_drain_stop(vht);
 	vht_metadata_hurry(vht);
 	vht_metadata_stop(vht);
 	cancel_work_sync(&vht->page_work);
 	vht_metadata_close(vht);
 	vht_drain_close(vht);
+	vht_end_driver(vht, reason);
 	vht_region_set_gone(vht);
 	vht_control_say_gone(vht);
 	vht_control_stop(vht);
@@ -259,7 +238,7 @@ static void vht_remove(struct virtio_device *vdev)
 
 	mutex_lock(&vht_one_lock);
 	vht_one = NULL;
-	vht_stop(vht);
+	vht_stop(vht, VHT_END_UNBOUND);
 	vht_close_sources(vht);
 	vht_region_unmap(vht);
 	kfree(vht);
@@ -270,7 +249,7 @@ static void vht_remove(struct virtio_device *vdev)
 /* The host's memory may be another when the guest comes back: all begins anew. */
 static int vht_freeze(struct virtio_device *vdev)
 {
-	vht_stop(vdev->priv);
+	vht_stop(vdev->priv, VHT_END_SUSPEND);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
+#include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/trace_events.h>
@@ -92,6 +93,32 @@ static void vht_ftrace_count(struct vht_producer *producer)
 	ftrace->seen_read = read;
 }
 
+/* Puts the sub-buffer that was taken into the ring; room for it was reserved. */
+static void vht_ftrace_put(struct vht_producer *producer, const struct vht_pair *pair)
+{
+	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_packet_info info = { .type = VHT_PACKET_FTRACE };
+	const struct vht_subbuf *subbuf = vht_read_page_data(&ftrace->page);
+	unsigned long commit = local_read(&subbuf->commit);
+	size_t size = sizeof(*subbuf) + (commit & VHT_COMMIT_SIZE);
+
+	if (commit & VHT_COMMIT_LOST_STORED)
+		size += sizeof(unsigned long);
+	size = min(size, ftrace->page_size);
+
+	if (commit & VHT_COMMIT_LOST)
+		info.flags |= VHT_PACKET_LOST_BEFORE;
+	info.timestamp_begin = subbuf->timestamp;
+	info.timestamp_end = ring_buffer_time_stamp(producer->source->buffer);
+	info.events = producer->events + ftrace->taken;
+	info.events_discarded = producer->lost;
+	info.clock = pair->clock;
+	info.counter = pair->counter;
+	info.counter_width = pair->width;
+	vht_ring_commit(&producer->ring, &info, subbuf, size);
+	producer->events = info.events;
+}
+
 /**
  * vht_ftrace_take - move one sub-buffer into the ring
  *
@@ -107,41 +134,23 @@ static bool vht_ftrace_take(struct vht_producer *producer, const struct vht_pair
 {
 	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
 	struct trace_buffer *buffer = producer->source->buffer;
-	struct vht_packet_info info = { .type = VHT_PACKET_FTRACE };
-	unsigned long commit, read, events;
-	const struct vht_subbuf *subbuf;
-	size_t size;
+	unsigned long read;
 
 	vht_ftrace_count(producer);
-	if (vht_read_page_fill(buffer, &ftrace->page, ftrace->page_size, producer->cpu, full) < 0)
+	vht_set_step(producer, VHT_STEP_TAKING);
+	if (vht_read_page_fill(buffer, &ftrace->page, ftrace->page_size, producer->cpu, full) < 0) {
+		vht_set_step(producer, VHT_STEP_NONE);
 		return false;
-
-	read = ring_buffer_read_events_cpu(buffer, producer->cpu);
-	events = read >= ftrace->seen_read ? read - ftrace->seen_read : 0;
-	ftrace->seen_read = read;
-	if (!room) {
-		producer->lost += events;
-		return true;
 	}
-	producer->events += events;
-
-	subbuf = vht_read_page_data(&ftrace->page);
-	commit = local_read(&subbuf->commit);
-	size = sizeof(*subbuf) + (commit & VHT_COMMIT_SIZE);
-	if (commit & VHT_COMMIT_LOST_STORED)
-		size += sizeof(unsigned long);
-	size = min(size, ftrace->page_size);
-
-	if (commit & VHT_COMMIT_LOST)
-		info.flags |= VHT_PACKET_LOST_BEFORE;
-	info.timestamp_begin = subbuf->timestamp;
-	info.timestamp_end = ring_buffer_time_stamp(buffer);
-	info.events = producer->events;
-	info.events_discarded = producer->lost;
-	info.clock = pair->clock;
-	info.counter = pair->counter;
-	info.counter_width = pair->width;
-	vht_ring_commit(&producer->ring, &info, subbuf, size);
+	read = ring_buffer_read_events_cpu(buffer, producer->cpu);
+	ftrace->taken = read >= ftrace->seen_read ? read - ftrace->seen_read : 0;
+	vht_set_step(producer, VHT_STEP_PUTTING);
+	ftrace->seen_read = read;
+	if (room)
+		vht_ftrace_put(producer, pair);
+	else
+		producer->lost += ftrace->taken;
+	vht_set_step(producer, VHT_STEP_NONE);
 	return true;
 }
 
@@ -212,6 +221,203 @@ static unsigned int vht_ftrace_drain(struct vht_producer *producer, unsigned int
 	return n;
 }
 
+/*
+ * What follows is for a guest that comes to its end: ring_buffer_read_page() waits for a
+ * lock that a stopped CPU may hold, so events are taken one by one, and laid out as
+ * ftrace would have.
+ */
+
+/**
+ * struct vht_pack - a sub-buffer that is being filled with events
+ *
+ * @subbuf: it; in the read page
+ * @room: for data, bytes
+ * @used: of it
+ * @time: of the last event
+ * @events: number of events
+ */
+struct vht_pack {
+	struct vht_subbuf *subbuf;
+	size_t room;
+	size_t used;
+	u64 time;
+	unsigned long events;
+};
+
+/* A delta has so many bits in an event, and so many more in a time extend. */
+#define VHT_DELTA_BITS		27
+#define VHT_DELTA_MAX		(BIT_ULL(VHT_DELTA_BITS) - 1)
+#define VHT_EXTEND_MAX		(BIT_ULL(VHT_DELTA_BITS + 32) - 1)
+#define VHT_EXTEND_SIZE		(2 * sizeof(u32))
+
+static void vht_pack_begin(struct vht_pack *pack, u64 time, bool lost)
+{
+	pack->subbuf->timestamp = time;
+	local_set(&pack->subbuf->commit, lost ? VHT_COMMIT_LOST : 0);
+	pack->used = 0;
+	pack->time = time;
+	pack->events = 0;
+}
+
+/* Bytes of an event of ftrace's, its header included. */
+static size_t vht_event_size(const struct ring_buffer_event *event)
+{
+	size_t size = event->type_len ? event->type_len * sizeof(u32) : event->array[0];
+
+	return offsetof(struct ring_buffer_event, array) + size;
+}
+
+/* Adds an event; false: it belongs into the next sub-buffer. */
+static bool vht_pack_add(struct vht_pack *pack, const struct ring_buffer_event *event, u64 time)
+{
+	size_t size = vht_event_size(event);
+	u64 delta = time - pack->time;
+	struct ring_buffer_event *to;
+
+	if (size + (delta > VHT_DELTA_MAX ? VHT_EXTEND_SIZE : 0) > pack->room - pack->used ||
+	    delta > VHT_EXTEND_MAX)
+		return false;
+	to = (struct ring_buffer_event *)(pack->subbuf->data + pack->used);
+	if (delta > VHT_DELTA_MAX) {
+		to->type_len = RINGBUF_TYPE_TIME_EXTEND;
+		to->time_delta = delta & VHT_DELTA_MAX;
+		to->array[0] = delta >> VHT_DELTA_BITS;
+		to = (void *)to + VHT_EXTEND_SIZE;
+		pack->used += VHT_EXTEND_SIZE;
+		delta = 0;
+	}
+	memcpy(to, event, size);
+	to->time_delta = delta;
+	pack->used += size;
+	pack->time = time;
+	pack->events++;
+	local_set(&pack->subbuf->commit,
+		  (local_read(&pack->subbuf->commit) & VHT_COMMIT_LOST) | pack->used);
+	return true;
+}
+
+/* Puts the sub-buffer into the ring; room for it was reserved. */
+static void vht_pack_put(struct vht_pack *pack, struct vht_producer *producer,
+			 const struct vht_pair *pair)
+{
+	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+
+	if (!pack->events)
+		return;
+	ftrace->seen_read += pack->events;
+	ftrace->taken = pack->events;
+	vht_ftrace_put(producer, pair);
+	pack->events = 0;
+}
+
+static bool vht_ftrace_has_room(struct vht_producer *producer)
+{
+	producer->full = vht_ring_reserve(&producer->ring, producer->ftrace.page_size);
+	return !producer->full;
+}
+
+/* Takes the events that are there now, one by one. */
+static void vht_ftrace_take_events(struct vht_producer *producer)
+{
+	struct trace_buffer *buffer = producer->source->buffer;
+	struct vht_pack pack = {
+		.subbuf = vht_read_page_data(&producer->ftrace.page),
+		.room = producer->ftrace.page_size - sizeof(struct vht_subbuf),
+	};
+	unsigned long left = ring_buffer_entries_cpu(buffer, producer->cpu);
+	struct vht_pair pair;
+
+	vht_pair_take(buffer, &pair);
+	vht_ftrace_count(producer);
+	if (!left || !vht_ftrace_has_room(producer))
+		return;
+	while (left--) {
+		struct ring_buffer_event *event;
+		unsigned long lost = 0;
+		u64 time;
+
+		event = ring_buffer_consume(buffer, producer->cpu, &time, &lost);
+		if (!event)
+			break;
+		if (pack.events && !lost && vht_pack_add(&pack, event, time))
+			continue;
+		vht_pack_put(&pack, producer, &pair);
+		/* An event that has no room any more is counted as one that another took. */
+		if (!vht_ftrace_has_room(producer))
+			break;
+		vht_pack_begin(&pack, time, lost);
+		vht_pack_add(&pack, event, time);
+	}
+	vht_pack_put(&pack, producer, &pair);
+}
+
+/* Ends what the stopped holder of the lock was about; false: that cannot be. */
+static bool vht_ftrace_end_step(struct vht_producer *producer)
+{
+	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct trace_buffer *buffer = producer->source->buffer;
+	unsigned long read = ring_buffer_read_events_cpu(buffer, producer->cpu);
+	struct vht_pair pair;
+
+	vht_ring_publish(&producer->ring);
+	switch (producer->step) {
+	case VHT_STEP_NONE:
+		return true;
+	case VHT_STEP_TAKING:
+		/*
+		 * An interrupt, such as the one that stops a CPU, comes before or after
+		 * ftrace's part, which runs with interrupts off. An NMI may come into the
+		 * midst of that, where even ring_buffer_consume() would wait for ever.
+		 */
+		if (in_nmi() && producer->holder == raw_smp_processor_id())
+			return false;
+		if (read == ftrace->seen_read)
+			break;
+		ftrace->taken = read - ftrace->seen_read;
+		producer->before.head = producer->ring.head;
+		producer->before.sequence = producer->ring.sequence;
+		producer->before.events = producer->events;
+		fallthrough;
+	case VHT_STEP_PUTTING:
+		ftrace->seen_read = read;
+		if (producer->ring.head != producer->before.head) {
+			producer->events = producer->before.events + ftrace->taken;
+			break;
+		}
+		producer->ring.sequence = producer->before.sequence;
+		producer->events = producer->before.events;
+		vht_pair_take(buffer, &pair);
+		if (vht_ftrace_has_room(producer))
+			vht_ftrace_put(producer, &pair);
+		else
+			producer->lost += ftrace->taken;
+		break;
+	}
+	vht_set_step(producer, VHT_STEP_NONE);
+	return true;
+}
+
+static void vht_ftrace_rescue(struct vht_producer *producer, bool alone, bool stopped)
+{
+	struct trace_buffer *buffer = producer->source->buffer;
+
+	if (!producer->ftrace.page.page)
+		return;
+	if (!stopped || vht_ftrace_end_step(producer)) {
+		/*
+		 * In an NMI, and only there, ftrace goes on without its reader's lock if that
+		 * is taken. This is as grave, so let it take this for one.
+		 */
+		if (alone)
+			__preempt_count_add(NMI_OFFSET);
+		vht_ftrace_take_events(producer);
+		if (alone)
+			__preempt_count_sub(NMI_OFFSET);
+	}
+	vht_ftrace_count(producer);
+	vht_publish(producer, ring_buffer_entries_cpu(buffer, producer->cpu));
+}
+
 static void vht_ftrace_last(struct vht_producer *producer)
 {
 	struct trace_buffer *buffer = producer->source->buffer;
@@ -271,6 +477,7 @@ static const struct vht_source_ops vht_ftrace_ops = {
 	.start = vht_ftrace_start,
 	.drain = vht_ftrace_drain,
 	.last = vht_ftrace_last,
+	.rescue = vht_ftrace_rescue,
 	.close = vht_ftrace_close_cpu,
 };
 

@@ -65,11 +65,13 @@ static bool vht_heartbeat_put(struct vht_producer *producer)
 	info.timestamp_end = le64_to_cpu(beat->batch[beat->count - 1].counter);
 	info.clock = info.timestamp_end;
 	info.counter = info.timestamp_end;
-	producer->events += beat->count;
-	info.events = producer->events;
+	info.events = producer->events + beat->count;
 	info.events_discarded = producer->lost;
+	vht_set_step(producer, VHT_STEP_PUTTING);
 	vht_ring_commit(&producer->ring, &info, beat->batch, size);
+	producer->events = info.events;
 	beat->count = 0;
+	vht_set_step(producer, VHT_STEP_NONE);
 	beat->put_at = jiffies;
 	return true;
 }
@@ -189,6 +191,26 @@ static void vht_heartbeat_last(struct vht_producer *producer)
 	vht_publish(producer, 0);
 }
 
+static void vht_heartbeat_rescue(struct vht_producer *producer, bool alone, bool stopped)
+{
+	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+
+	if (!beat->batch)
+		return;
+	if (stopped && producer->step == VHT_STEP_PUTTING) {
+		if (producer->ring.head != producer->before.head) {
+			if (beat->count)
+				producer->events = producer->before.events + beat->count;
+			beat->count = 0;
+		} else {
+			producer->ring.sequence = producer->before.sequence;
+		}
+		vht_ring_publish(&producer->ring);
+		vht_set_step(producer, VHT_STEP_NONE);
+	}
+	vht_publish(producer, vht_heartbeat_put(producer) ? 0 : beat->count);
+}
+
 static void vht_heartbeat_close(struct vht_producer *producer)
 {
 	kfree(producer->heartbeat.batch);
@@ -200,6 +222,7 @@ static const struct vht_source_ops vht_heartbeat_ops = {
 	.stop = vht_heartbeat_stop,
 	.drain = vht_heartbeat_drain,
 	.last = vht_heartbeat_last,
+	.rescue = vht_heartbeat_rescue,
 	.close = vht_heartbeat_close,
 };
 

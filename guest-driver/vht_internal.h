@@ -11,12 +11,14 @@
  *   vht_metadata.c   what is needed to decode the rest
  *   vht_files.c      reading tracefs and procfs with nothing mounted
  *   vht_control.c    messages from and to the device
+ *   vht_end.c        the end of the guest: shutdown, reboot, kexec, panic
  */
 #ifndef VHT_INTERNAL_H
 #define VHT_INTERNAL_H
 
 #include <linux/completion.h>
 #include <linux/hrtimer.h>
+#include <linux/kmsg_dump.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -67,12 +69,28 @@ enum vht_drain {
 };
 
 /**
+ * enum vht_step - what the holder of a producer's lock is about
+ *
+ * A panic stops a CPU wherever that is, and goes on from there: see vht_end.c.
+ *
+ * @VHT_STEP_NONE: nothing that cannot be left as it is
+ * @VHT_STEP_TAKING: data is, or is about to be, or was just taken from the source
+ * @VHT_STEP_PUTTING: taken data is put into the ring
+ */
+enum vht_step {
+	VHT_STEP_NONE,
+	VHT_STEP_TAKING,
+	VHT_STEP_PUTTING,
+};
+
+/**
  * struct vht_ftrace_cpu - what the ftrace source knows of one CPU
  *
  * @page: what ring_buffer_read_page() fills or swaps; none: CPU never was online
  * @page_size: bytes of it
  * @seen_read: count of events read from the ftrace buffer, at the last look
  * @seen_lost: count of events that ftrace lost, at the last look
+ * @taken: events in @page, while it is put into the ring
  * @looked_at: jiffies of the last look
  * @begun: a begun sub-buffer waits since @begun_at
  * @begun_at: jiffies
@@ -82,6 +100,7 @@ struct vht_ftrace_cpu {
 	size_t page_size;
 	unsigned long seen_read;
 	unsigned long seen_lost;
+	unsigned long taken;
 	unsigned long looked_at;
 	bool begun;
 	unsigned long begun_at;
@@ -122,6 +141,9 @@ struct vht_heartbeat_cpu {
  * @events: put into the ring so far
  * @lost: events that never came to the ring
  * @full: the ring had no room for the next packet
+ * @step: VHT_STEP_*, of the holder of @lock
+ * @holder: the CPU that holds @lock, while @step is not VHT_STEP_NONE
+ * @before: @ring and @events as they were before @step became VHT_STEP_PUTTING
  */
 struct vht_producer {
 	raw_spinlock_t lock;
@@ -132,6 +154,13 @@ struct vht_producer {
 	u64 events;
 	u64 lost;
 	bool full;
+	enum vht_step step;
+	unsigned int holder;
+	struct {
+		u64 head;
+		u64 sequence;
+		u64 events;
+	} before;
 	union {
 		struct vht_ftrace_cpu ftrace;
 		struct vht_heartbeat_cpu heartbeat;
@@ -147,6 +176,8 @@ struct vht_producer {
  * @drain: take data, at most so many packets; the producer's lock is held.
  *         Returns the number of packets
  * @last: put the last packet, which holds nothing; the producer's lock is held
+ * @rescue: take all, in any context; the producer's lock is held, or was taken over from a
+ *          CPU that was stopped (@stopped)
  * @close: give back what belongs to a CPU. Process context
  */
 struct vht_source_ops {
@@ -155,6 +186,7 @@ struct vht_source_ops {
 	unsigned int (*drain)(struct vht_producer *producer, unsigned int packets,
 			      enum vht_drain how);
 	void (*last)(struct vht_producer *producer);
+	void (*rescue)(struct vht_producer *producer, bool alone, bool stopped);
 	void (*close)(struct vht_producer *producer);
 };
 
@@ -241,6 +273,10 @@ struct vht_control {
  * @next_scan: jiffies of the next look at CPUs that do not drain themselves
  * @page_work: gets read pages of another size
  * @reboot: tells that the guest goes down
+ * @panic: tells that it panics
+ * @dumper: tells that it is about to be gone, one way or the other
+ * @end_reason: VHT_END_*, as the region has it
+ * @end_text: what the kernel said of it
  * @metadata: the sender of metadata
  * @control: the message queues
  */
@@ -260,6 +296,10 @@ struct vht {
 	unsigned long next_scan;
 	struct work_struct page_work;
 	struct notifier_block reboot;
+	struct notifier_block panic;
+	struct kmsg_dumper dumper;
+	u32 end_reason;
+	char end_text[sizeof_field(struct vht_guest_header, end_text)];
 	struct vht_metadata metadata;
 	struct vht_control control;
 };
@@ -277,16 +317,33 @@ static inline u64 vht_counter(void)
 #endif
 }
 
+/* Says what the holder of the lock does now; before all that it does then. */
+static inline void vht_set_step(struct vht_producer *producer, enum vht_step step)
+{
+	if (step == VHT_STEP_PUTTING) {
+		producer->before.head = producer->ring.head;
+		producer->before.sequence = producer->ring.sequence;
+		producer->before.events = producer->events;
+	}
+	producer->holder = raw_smp_processor_id();
+	/* Who looks does so from this CPU, or when this CPU stands still. */
+	barrier();
+	WRITE_ONCE(producer->step, step);
+	barrier();
+}
+
 /* vht_region.c */
 int vht_region_map(struct vht *vht);
 void vht_region_unmap(struct vht *vht);
 int vht_region_layout(struct vht *vht);
+void vht_region_set_end(struct vht *vht, u32 reason, u32 stage, const char *text);
 void vht_region_set_gone(struct vht *vht);
 
 /* vht_drain.c */
 int vht_drain_start(struct vht *vht);
 void vht_drain_stop(struct vht *vht);
 bool vht_drain_everything(struct vht *vht, enum vht_drain how);
+void vht_drain_rescue(struct vht *vht, bool alone);
 void vht_drain_close(struct vht *vht);
 void vht_publish(struct vht_producer *producer, u64 stuck);
 
@@ -336,5 +393,11 @@ int vht_control_start(struct vht *vht);
 void vht_control_close(struct vht *vht);
 void vht_control_say_gone(struct vht *vht);
 void vht_control_stop(struct vht *vht);
+
+/* vht_end.c */
+int vht_end_start(struct vht *vht);
+void vht_end_stop(struct vht *vht);
+void vht_end_driver(struct vht *vht, u32 reason);
+void vht_end_last(struct vht *vht);
 
 #endif /* VHT_INTERNAL_H */

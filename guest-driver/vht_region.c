@@ -24,6 +24,7 @@
 /* All we need to know of the host pages, checked. */
 struct vht_host {
 	u64 guest_offset;
+	u64 guest_end;
 	u64 consumer_offset;
 	u32 consumer_count;
 	u32 consumer_size;
@@ -42,6 +43,7 @@ static int vht_region_check(struct vht *vht, struct vht_host *host)
 	version = le32_to_cpu(READ_ONCE(header->version));
 	size = le64_to_cpu(READ_ONCE(header->region_size));
 	host->guest_offset = le64_to_cpu(READ_ONCE(header->guest_offset));
+	host->guest_end = le64_to_cpu(READ_ONCE(header->guest_end));
 	host->consumer_offset = le64_to_cpu(READ_ONCE(header->consumer_offset));
 	host->consumer_count = le32_to_cpu(READ_ONCE(header->consumer_count));
 	host->consumer_size = le32_to_cpu(READ_ONCE(header->consumer_size));
@@ -65,6 +67,13 @@ static int vht_region_check(struct vht *vht, struct vht_host *host)
 	    host->guest_offset >= size) {
 		dev_err(dev, "bad start of the guest part: offset=%#llx size=%#llx\n",
 			host->guest_offset, size);
+		return -EINVAL;
+	}
+	/* What lies behind is the window's: other guest code writes there [R8]. */
+	if (host->guest_end <= host->guest_offset || host->guest_end > size ||
+	    !IS_ALIGNED(host->guest_end, PAGE_SIZE)) {
+		dev_err(dev, "bad end of the guest part: end=%#llx start=%#llx size=%#llx\n",
+			host->guest_end, host->guest_offset, size);
 		return -EINVAL;
 	}
 	if (host->consumer_size < sizeof(struct vht_consumer) ||
@@ -256,7 +265,7 @@ int vht_region_layout(struct vht *vht)
 		return -ENOSPC;
 	}
 
-	guest_size = vht->size - vht->guest_offset;
+	guest_size = layout.host.guest_end - vht->guest_offset;
 	metadata_size = clamp_t(u64, ALIGN_DOWN(guest_size / 8, PAGE_SIZE),
 				VHT_METADATA_MIN, VHT_METADATA_MAX);
 	table_size = PAGE_ALIGN(sizeof(*header) + count * sizeof(struct vht_stream));
@@ -272,8 +281,8 @@ int vht_region_layout(struct vht *vht)
 					 PAGE_SIZE);
 	if (ftrace_size < VHT_RING_MIN) {
 		dev_err(dev,
-			"region too small: size=%#llx cpus=%u: each CPU needs %#x bytes, has %#llx\n",
-			vht->size, cpus, VHT_RING_MIN * ftrace_sources,
+			"region too small: size=%#llx ours=%#llx cpus=%u: each CPU needs %#x bytes, has %#llx\n",
+			vht->size, guest_size, cpus, VHT_RING_MIN * ftrace_sources,
 			ftrace_size * ftrace_sources);
 		return -ENOSPC;
 	}
@@ -295,10 +304,10 @@ int vht_region_layout(struct vht *vht)
 	header->stream_size = cpu_to_le32(sizeof(struct vht_stream));
 	header->slice_count = 0;
 	header->slice_offset = 0;
-	header->end_stage = 0;
+	WRITE_ONCE(header->end_reason, cpu_to_le32(VHT_END_NONE));
+	header->end_stage = cpu_to_le32(VHT_STAGE_NONE);
 	header->end_counter = 0;
 	memset(header->end_text, 0, sizeof(header->end_text));
-	WRITE_ONCE(header->end_reason, cpu_to_le32(VHT_END_NONE));
 
 	layout.table = (void *)(header + 1);
 	layout.offset = vht->guest_offset + table_size;
@@ -320,6 +329,37 @@ int vht_region_layout(struct vht *vht)
 	dev_info(dev, "region: %llu MiB, %u streams, %llu KiB for each CPU's events\n",
 		 vht->size >> 20, count, ftrace_size * ftrace_sources >> 10);
 	return 0;
+}
+
+/**
+ * vht_region_set_end - say why the guest, or the driver, ends, and how far that is [G5]
+ *
+ * @vht: the device; its rings hold all that there was
+ * @reason: VHT_END_*
+ * @stage: VHT_STAGE_*
+ * @text: what the kernel said of it, or NULL
+ *
+ * Context: any, a panic included.
+ */
+void vht_region_set_end(struct vht *vht, u32 reason, u32 stage, const char *text)
+{
+	struct vht_guest_header *header = vht_guest_header(vht);
+	size_t len = text ? strnlen(text, sizeof(header->end_text) - 1) : 0;
+
+	if (READ_ONCE(header->end_reason) != cpu_to_le32(reason)) {
+		WRITE_ONCE(header->end_reason, cpu_to_le32(VHT_END_NONE));
+		/*
+		 * Another end overtakes the one that was on its way: no reader takes a mixture.
+		 * Partner: the second look at end_reason in a reader.
+		 */
+		virt_wmb();
+	}
+	memcpy(header->end_text, text ?: "", len);
+	memset(header->end_text + len, 0, sizeof(header->end_text) - len);
+	WRITE_ONCE(header->end_stage, cpu_to_le32(stage));
+	WRITE_ONCE(header->end_counter, cpu_to_le64(vht_counter()));
+	/* Partner: the acquire load of end_reason in a reader [G5]. */
+	virt_store_release(&header->end_reason, cpu_to_le32(reason));
 }
 
 /**

@@ -230,6 +230,26 @@ void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
 }
 
 /**
+ * vht_ring_publish - write all positions into the region once more
+ *
+ * @ring: the ring; its producer was stopped for good, and what it did last may be half done
+ *
+ * Context: as vht_ring_reserve().
+ */
+void vht_ring_publish(struct vht_ring *ring)
+{
+	struct vht_stream *shared = ring->shared;
+
+	WRITE_ONCE(shared->overwritten, cpu_to_le64(ring->overwritten));
+	WRITE_ONCE(shared->begin, cpu_to_le64(ring->begin));
+	/* As in vht_ring_reserve(). */
+	virt_wmb();
+	WRITE_ONCE(shared->packets, cpu_to_le64(ring->sequence));
+	/* As in vht_ring_commit(). */
+	virt_store_release(&shared->head, cpu_to_le64(ring->head));
+}
+
+/**
  * vht_ring_put - reserve and commit in one go
  *
  * @ring: the ring

@@ -78,6 +78,7 @@ bool vht_ring_has_room(const struct vht_ring *ring, size_t content_size);
 int vht_ring_reserve(struct vht_ring *ring, size_t content_size);
 void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
 		     const void *content, size_t content_size);
+void vht_ring_publish(struct vht_ring *ring);
 int vht_ring_put(struct vht_ring *ring, const struct vht_packet_info *info,
 		 const void *content, size_t content_size);
 

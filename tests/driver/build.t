@@ -47,6 +47,7 @@ declares() {
 	has INSTANCE_SYSTEMS trace.h 'trace_array_get_by_name([^),]*,'
 	has VIRTQUEUE_INFO virtio_config.h 'struct virtqueue_info {'
 	has HRTIMER_SETUP hrtimer.h ' hrtimer_setup('
+	has KMSG_DETAIL kmsg_dump.h 'struct kmsg_dump_detail {'
 	has SYSCORE_DATA syscore_ops.h ' register_syscore('
 }
 

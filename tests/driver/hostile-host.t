@@ -18,7 +18,8 @@ import vm
 
 MODULE = '/lib/virtio_hypertrace.ko'
 FIELDS = {'magic': (0, '<Q'), 'version': (8, '<I'), 'region_size': (24, '<Q'), 'guest_offset': (32, '<Q'),
-          'consumer_offset': (56, '<Q'), 'consumer_count': (64, '<I'), 'consumer_size': (68, '<I')}
+          'consumer_offset': (56, '<Q'), 'consumer_count': (64, '<I'), 'consumer_size': (68, '<I'),
+          'guest_end': (280, '<Q')}
 READER_AT = vm.Region.HOST.size - 12
 MIB = 1 << 20
 
@@ -33,6 +34,12 @@ HEADERS = [
     ('guest_offset', 2 * MIB + 4096, 'bad start of the guest part'),
     ('guest_offset', 64 * MIB, 'bad start of the guest part'),
     ('guest_offset', (1 << 64) - 2 * MIB, 'bad start of the guest part'),
+    ('guest_end', 0, 'bad end of the guest part'),
+    ('guest_end', 2 * MIB, 'bad end of the guest part'),
+    ('guest_end', 64 * MIB + 4096, 'bad end of the guest part'),
+    ('guest_end', 64 * MIB - 1, 'bad end of the guest part'),
+    ('guest_end', (1 << 64) - 4096, 'bad end of the guest part'),
+    ('guest_end', 2 * MIB + 4096, 'region too small'),
     ('consumer_offset', 3, 'bad consumer table'),
     ('consumer_offset', (1 << 64) - 64, 'bad consumer table'),
     ('consumer_count', 0xffffffff, 'bad consumer table'),
@@ -138,4 +145,24 @@ def positions(t):
         t.ok('Call Trace' not in log and 'BUG' not in log, 'the kernel has nothing to complain of', log[-3000:])
 
 
-tap.main(headers, positions)
+def guest_end(t):
+    """What lies at or above the end is somebody else's [R8]."""
+    with vm.Guest(vm.scratch(), append='ht.module=no trace_buf_size=2M', device=',size=16M') as guest:
+        guest.ready()
+        host = Host(guest.region_path)
+        end = 6 * MIB
+        at, form = FIELDS['guest_end']
+        host.write(at, form, end)
+        mark = os.urandom(4096) * ((16 * MIB - end) // 4096)
+        os.pwrite(host.file.fileno(), mark, end)
+        guest.sh('insmod ' + MODULE)
+        guest.count_getppid()
+        guest.sh('workload syscalls 100000 0 1')
+        streams = guest.streams() + guest.streams('metadata')
+        t.ok(all(stream['ring_offset'] + stream['ring_size'] <= end for stream in streams),
+             'all rings end below guest_end', streams)
+        t.ok(sum(stream['overwritten'] for stream in streams), 'and were used to their ends')
+        t.ok(os.pread(host.file.fileno(), 16 * MIB - end, end) == mark, 'nothing above it was written')
+
+
+tap.main(headers, guest_end, positions)
