@@ -247,11 +247,12 @@ static int vht_send_lines(struct vht_records *records, u32 type, const char *pat
 
 /* Symbols. */
 
+/* A line is an address of fixed width, the type, the name. */
 static bool vht_is_text_symbol(const char *line, size_t len)
 {
-	const char *space = memchr(line, ' ', len);
+	const size_t type = 2 * sizeof(long) + 1;
 
-	return space && line + len - space > 2 && strchr("tTwW", space[1]);
+	return len > type + 2 && line[type - 1] == ' ' && strchr("tTwW", line[type]);
 }
 
 /* What kallsyms would say of a symbol of a module. Return: bytes, without the NUL. */
