@@ -132,11 +132,12 @@ static char *unpack_package(const char *package, const char *scratch, GError **e
 		g_prefix_error(error, "cannot unpack package: path=%s: ", package);
 		return NULL;
 	}
-	if (stat(out, &info) < 0 || !info.st_size) {
+	/* tar fails too where the package ends too early */
+	if (status || stat(out, &info) < 0 || !info.st_size) {
 		g_strdelimit(g_strchomp(messages), "\n", ' ');
 		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
 			    "cannot unpack package: path=%s: %s", package,
-			    *messages ? messages : "there is no boot/vmlinuz-* in it");
+			    *messages ? messages : "there is no whole boot/vmlinuz-* in it");
 		return NULL;
 	}
 	return g_steal_pointer(&out);
