@@ -9,6 +9,7 @@
 #include "error.h"
 #include "format.h"
 #include "recording/reader.h"
+#include "wire/end.h"
 #include "wire/text.h"
 
 #define NAME	"info"
@@ -107,6 +108,19 @@ static void print_life(const struct recording_vm *vm)
 		printf("    (its end was not recorded)\n");
 }
 
+/**
+ * print_end - what a driver said of its end
+ */
+static void print_end(const struct guest_end *end)
+{
+	char reason[END_WORD_SIZE], stage[END_WORD_SIZE];
+
+	if (end->reason == VHT_END_NONE)
+		return;
+	printf("    %-10s %s (%s)%s%s\n", "end:", end_reason_word(end->reason, reason),
+	       end_stage_word(end->stage, stage), end->text[0] ? ": " : "", end->text);
+}
+
 static void print_vm(const struct recording_vm *vm)
 {
 	g_autofree char *start = format_date(vm->start_real_ns);
@@ -132,6 +146,7 @@ static void print_vm(const struct recording_vm *vm)
 		print_text("machine:", recording_generation_env(gen, "kernel.machine"));
 		print_text("build id:", recording_generation_env(gen, "kernel.build_id"));
 		print_text("cmdline:", recording_generation_env(gen, "kernel.cmdline"));
+		print_end(&gen->end);
 		for (j = 0; j < gen->streams->len; j++)
 			print_stream(gen->streams->pdata[j], timebase, gen->epoch);
 	}

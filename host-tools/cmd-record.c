@@ -553,6 +553,19 @@ static void print_summary_line(const char *vm, const struct tap_summary *stream,
 		       stream->stats.torn);
 }
 
+/**
+ * print_end - why the VM's last driver ended, if it said so
+ */
+static void print_end(const struct session *session)
+{
+	const struct guest_end *end = session_end(session);
+	char word[END_WORD_SIZE];
+
+	if (end->reason != VHT_END_NONE)
+		printf("%s ended: %s%s%s\n", session_name(session),
+		       end_reason_word(end->reason, word), end->text[0] ? ": " : "", end->text);
+}
+
 static void print_summary(const struct recorder *rec)
 {
 	struct book book = { .recording = recording_open(rec->path, NULL) };
@@ -575,6 +588,8 @@ static void print_summary(const struct recorder *rec)
 	timebase_free(book.timebase);
 	recording_free(book.recording);
 	add_totals(rec->finished, &sum);
+	for (i = 0; i < rec->finished->len; i++)
+		print_end(rec->finished->pdata[i]);
 	printf("recorded %" G_GUINT64_FORMAT " events in %" G_GUINT64_FORMAT " packets, %"
 	       G_GUINT64_FORMAT " bytes to %s\n", sum.stats.events, sum.stats.packets,
 	       sum.stats.bytes, rec->path);

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "error.h"
 #include "recording/reader.h"
+#include "region/end.h"
 
 /* Bytes taken from one stream before the next one has its turn [H2]. */
 #define TAKE_BYTES		(1 << 20)
@@ -52,6 +53,9 @@ struct tap {
  * @guest_taps: struct tap *, the streams of the driver's life @guest
  * @has_guest: @guest is set
  * @has_looked: the guest header was looked at before
+ * @end: what that driver, or the last one, said of its end
+ * @told_end: what of it is in the recording
+ * @end_ns: when that was written
  * @guest_problem: what was said last about the guest header, or NULL
  * @summaries: of taps that are finished
  * @omitted: of taps for which there was no room there
@@ -72,6 +76,9 @@ struct session {
 	struct region_guest guest;
 	bool has_guest;
 	bool has_looked;
+	struct guest_end end;
+	struct guest_end told_end;
+	uint64_t end_ns;
 	const char *guest_problem;
 	GPtrArray *summaries;
 	uint64_t omitted;
@@ -347,6 +354,28 @@ static bool tap_finish(struct session *session, struct tap *tap, bool is_superse
 }
 
 /**
+ * tell_end - write down what the driver says of its end
+ * @is_last: also if that was done a moment ago; a guest can change its mind for ever
+ * Return: false with @error set.
+ */
+static bool tell_end(struct session *session, bool is_last, GError **error)
+{
+	const struct guest_end *end = &session->end, *told = &session->told_end;
+	uint64_t now = clock_mono_ns();
+
+	region_guest_end(session->region, &session->guest, &session->end);
+	if (end->reason == VHT_END_NONE ||
+	    (end->reason == told->reason && end->stage == told->stage &&
+	     end->counter == told->counter) ||
+	    (!is_last && session->end_ns && now - session->end_ns < STATE_INTERVAL_NS))
+		return true;
+	session->told_end = session->end;
+	session->end_ns = now;
+	return writer_vm_put_end(session->out, session->guest.epoch, session->guest.generation,
+				 end, error);
+}
+
+/**
  * finish_guest - end the recording of a driver's life
  * Return: false with @error set.
  */
@@ -354,6 +383,8 @@ static bool finish_guest(struct session *session, bool is_superseded, GError **e
 {
 	guint i;
 
+	if (session->has_guest && !tell_end(session, true, error))
+		return false;
 	for (i = 0; i < session->guest_taps->len; i++)
 		if (!tap_finish(session, session->guest_taps->pdata[i], is_superseded, error))
 			return false;
@@ -386,6 +417,9 @@ static void begin_guest(struct session *session, const struct region_guest *gues
 		tap_begin(session->guest_taps->pdata[i], session->has_looked);
 	session->guest = *guest;
 	session->has_guest = true;
+	memset(&session->end, 0, sizeof(session->end));
+	memset(&session->told_end, 0, sizeof(session->told_end));
+	session->end_ns = 0;
 }
 
 /**
@@ -580,6 +614,8 @@ enum session_result session_pass(struct session *session, GByteArray *buffer, GE
 		result = SESSION_IDLE;
 	if (can_read && !pass_all(session, session->guest_taps, buffer, &result, error))
 		return SESSION_FAILED;
+	if (can_read && !tell_end(session, false, error))
+		return SESSION_FAILED;
 	return result;
 }
 
@@ -639,6 +675,11 @@ void session_totals(const struct session *session, struct session_totals *out)
 		add_stats(&out->stats, &((struct tap *)session->host_taps->pdata[i])->stats);
 	for (i = 0; i < session->guest_taps->len; i++)
 		add_stats(&out->stats, &((struct tap *)session->guest_taps->pdata[i])->stats);
+}
+
+const struct guest_end *session_end(const struct session *session)
+{
+	return &session->end;
 }
 
 GPtrArray *session_summaries(const struct session *session, uint64_t *omitted)

@@ -16,6 +16,7 @@
 #include "recording/writer.h"
 #include "region/region.h"
 #include "region/ring.h"
+#include "wire/end.h"
 
 /**
  * struct tap_stats - what a session has taken from one stream
@@ -172,6 +173,13 @@ bool session_finish(struct session *session, GError **error);
  * @out: the sums
  */
 void session_totals(const struct session *session, struct session_totals *out);
+
+/**
+ * session_end - what the last driver said of its end
+ * @session: the session
+ * Return: it, belongs to @session; its reason is %VHT_END_NONE if nothing was said.
+ */
+const struct guest_end *session_end(const struct session *session);
 
 /**
  * session_summaries - what was taken, stream by stream, after session_finish()

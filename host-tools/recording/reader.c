@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "map-guard.h"
+#include "wire/text.h"
 
 static bool is_guarded;
 
@@ -274,6 +275,48 @@ static bool parse_generation_name(const char *name, uint32_t *epoch, uint32_t *g
 	return true;
 }
 
+static char *get_string(GKeyFile *file, const char *group, const char *key)
+{
+	char *value = g_key_file_get_string(file, group, key, NULL);
+
+	return value ? value : g_strdup("");
+}
+
+/**
+ * read_end - what driver.ini says of a driver's end
+ * @out: zero where it says nothing that is understood
+ *
+ * A recorder that was killed may have left a part of it under a temporary name.
+ */
+static void read_end(const char *dir, struct guest_end *out)
+{
+	g_autofree char *path = g_build_filename(dir, "driver.ini", NULL);
+	GKeyFile *file = g_key_file_new();
+	char *reason, *stage, *text;
+	size_t size;
+
+	if (g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL)) {
+		reason = get_string(file, "driver", "end_reason");
+		stage = get_string(file, "driver", "end_stage");
+		text = get_string(file, "driver", "end_text");
+		out->reason = end_reason_parse(reason);
+		out->stage = end_stage_parse(stage);
+		out->counter = g_key_file_get_uint64(file, "driver", "end_counter", NULL);
+		size = MIN(strlen(text), sizeof(out->text) - 1);
+		text_copy(out->text, (const uint8_t *)text, size);
+		g_free(reason);
+		g_free(stage);
+		g_free(text);
+	}
+	g_key_file_free(file);
+}
+
+/* The streams' files are all there is, but for driver.ini and what becomes that. */
+static bool is_stream_file(const char *name)
+{
+	return !g_str_equal(name, "driver.ini") && !g_str_has_prefix(name, "driver.ini.");
+}
+
 static struct recording_generation *open_generation(const char *path, GError **error)
 {
 	struct recording_generation *gen;
@@ -286,10 +329,15 @@ static struct recording_generation *open_generation(const char *path, GError **e
 	gen = g_new0(struct recording_generation, 1);
 	gen->path = g_strdup(path);
 	gen->streams = g_ptr_array_new_with_free_func((GDestroyNotify)recording_stream_free);
+	read_end(path, &gen->end);
 	for (i = 0; i < names->len; i++) {
-		char *file = g_build_filename(path, names->pdata[i], NULL);
-		struct recording_stream *stream = recording_stream_open(file, error);
+		struct recording_stream *stream;
+		char *file;
 
+		if (!is_stream_file(names->pdata[i]))
+			continue;
+		file = g_build_filename(path, names->pdata[i], NULL);
+		stream = recording_stream_open(file, error);
 		g_free(file);
 		if (!stream) {
 			g_ptr_array_unref(names);
@@ -341,13 +389,6 @@ static GKeyFile *load_key_file(const char *path, const char *group, GError **err
 free_file:
 	g_key_file_free(file);
 	return NULL;
-}
-
-static char *get_string(GKeyFile *file, const char *group, const char *key)
-{
-	char *value = g_key_file_get_string(file, group, key, NULL);
-
-	return value ? value : g_strdup("");
 }
 
 static struct recording_vm *open_vm(const char *path, const char *dir_name, GError **error)

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../wire/end.h"
 #include "../wire/packet.h"
 #include "../wire/records.h"
 #include "../wire/stream.h"
@@ -79,6 +80,8 @@ struct recording_stream {
  * @path: of its directory
  * @epoch: the VM's epoch, from the directory's name
  * @generation: likewise
+ * @end: what the driver said of its end; its reason is %VHT_END_NONE if it said
+ *	nothing. The text is printable ASCII
  * @metadata: the metadata stream, NULL if there is none; also in @streams
  * @streams: struct recording_stream *, by file name, numbers in it by value
  *	(cpu2 before cpu10)
@@ -87,6 +90,7 @@ struct recording_generation {
 	char *path;
 	uint32_t epoch;
 	uint32_t generation;
+	struct guest_end end;
 	struct recording_stream *metadata;
 	GPtrArray *streams;
 };

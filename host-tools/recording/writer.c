@@ -436,6 +436,34 @@ static bool continue_file(struct writer_stream *stream, const struct stream_entr
 	return true;
 }
 
+/**
+ * generation_dir - the directory of a driver's life
+ */
+static char *generation_dir(const struct writer_vm *vm, uint32_t epoch, uint32_t generation)
+{
+	g_autofree char *life = g_strdup_printf("%u.%u", epoch, generation);
+
+	return g_build_filename(vm->path, life, NULL);
+}
+
+bool writer_vm_put_end(struct writer_vm *vm, uint32_t epoch, uint32_t generation,
+		       const struct guest_end *end, GError **error)
+{
+	g_autofree char *dir = generation_dir(vm, epoch, generation);
+	g_autofree char *path = g_build_filename(dir, "driver.ini", NULL);
+	GKeyFile *file = g_key_file_new();
+	char word[END_WORD_SIZE];
+	bool ok;
+
+	g_key_file_set_string(file, "driver", "end_reason", end_reason_word(end->reason, word));
+	g_key_file_set_string(file, "driver", "end_stage", end_stage_word(end->stage, word));
+	g_key_file_set_uint64(file, "driver", "end_counter", end->counter);
+	g_key_file_set_string(file, "driver", "end_text", end->text);
+	ok = make_dir(dir, error) && save_key_file(file, path, error);
+	g_key_file_free(file);
+	return ok;
+}
+
 struct writer_stream *writer_stream_new(struct writer_vm *vm, uint32_t epoch,
 					uint32_t generation, const struct stream_entry *entry,
 					GError **error)
@@ -450,11 +478,8 @@ struct writer_stream *writer_stream_new(struct writer_vm *vm, uint32_t epoch,
 		dir = g_strdup(vm->path);
 		name = g_strdup_printf("host%u", entry->id);
 	} else {
-		char *life = g_strdup_printf("%u.%u", epoch, generation);
-
-		dir = g_build_filename(vm->path, life, NULL);
+		dir = generation_dir(vm, epoch, generation);
 		name = stream_file_name(entry);
-		g_free(life);
 	}
 
 	stream = g_new0(struct writer_stream, 1);

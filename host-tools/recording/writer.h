@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "../region/region.h"
+#include "../wire/end.h"
 #include "../wire/packet.h"
 #include "../wire/stream.h"
 
@@ -76,6 +77,18 @@ void writer_vm_free(struct writer_vm *vm);
  * Return: the name; belongs to @vm.
  */
 const char *writer_vm_dir_name(const struct writer_vm *vm);
+
+/**
+ * writer_vm_put_end - write down how a driver's life ended
+ * @vm: the VM
+ * @epoch: of the driver's life
+ * @generation: likewise
+ * @end: what the driver said; replaces what was written before
+ * @error: an I/O error
+ * Return: false with @error set.
+ */
+bool writer_vm_put_end(struct writer_vm *vm, uint32_t epoch, uint32_t generation,
+		       const struct guest_end *end, GError **error);
 
 /**
  * struct writer_stream - a stream file that is being written
