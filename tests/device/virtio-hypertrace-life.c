@@ -72,6 +72,38 @@ static void test_events(void)
 }
 
 /*
+ * The process began before all else, after we asked for it; the machine is
+ * ready before a vCPU runs [D8].
+ */
+static void test_before_running(void)
+{
+    uint64_t before_ns = g_get_monotonic_time() * 1000;
+    Vm *vm = vm_start("-S");
+    uint64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
+    uint64_t created_ns;
+    VmRecord r;
+
+    g_assert(vm_next(vm, &r));
+    g_assert_cmpint(r.packet.type, ==, VHT_PACKET_VMM);
+    g_assert_cmpint(r.event.type, ==, VHT_VMM_PROCESS);
+    g_assert_cmpint(r.event.counter, ==, 0);
+    g_assert_cmpint(r.event.arg, <=, tick_ns / 2);
+    g_assert_cmpint(r.event.mono_ns + r.event.arg, >=, before_ns);
+    g_assert_cmpint(r.event.mono_ns, <, vm->header->start_mono_ns);
+    g_assert(vm_next(vm, &r));
+    g_assert_cmpint(r.event.type, ==, VHT_VMM_CREATED);
+    g_assert_cmpint(r.event.mono_ns, >=, vm->header->start_mono_ns);
+    created_ns = r.event.mono_ns;
+    g_assert(vm_next(vm, &r));
+    g_assert_cmpint(r.event.type, ==, VHT_VMM_MACHINE_READY);
+    g_assert_cmpint(r.event.mono_ns, >=, created_ns);
+    g_assert(!vm_next(vm, &r));
+    qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
+    vm_wait_event(vm, VHT_VMM_RUNNING, &r);
+    vm_end(vm);
+}
+
+/*
  * One epoch for each reset of the machine, whoever asked for it; but a reset that
  * comes before the firmware placed the region is one with that before it [D3].
  */
@@ -314,6 +346,7 @@ static void test_end_with_reader(void)
 void add_life_tests(void)
 {
     qtest_add_func("/hypertrace/life/events[D3][D4]", test_events);
+    qtest_add_func("/hypertrace/life/before-running[D8]", test_before_running);
     qtest_add_func("/hypertrace/life/epochs[D3]", test_epochs);
     qtest_add_func("/hypertrace/life/suspend[D3]", test_suspend);
     qtest_add_func("/hypertrace/life/clock", test_clock);

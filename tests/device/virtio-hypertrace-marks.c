@@ -264,6 +264,27 @@ static void test_two_devices(void)
     vm_remove_tree(tmp);
 }
 
+/* The same behind a bridge, in whose window the port is another one. */
+static void test_bridge(void)
+{
+    Vm *vm = start_with_marks("0xc012", "-device pci-bridge,id=b,chassis_nr=1,"
+                              "addr=6 -device virtio-rng-pci,bus=b,addr=1");
+    QTestState *q = vm->qts;
+
+    pci_write(q, 6, 0x18, 0x010100);    /* its buses */
+    pci_write(q, 6, 0x1c, 0xc0c0);      /* ports from 0xc000 to 0xcfff */
+    pci_write(q, 6, 4, 1);
+    qtest_outl(q, 0xcf8, 0x80000000 | 1 << 16 | 1 << 11 | 0x10);
+    qtest_outl(q, 0xcfc, 0xc000);
+    qtest_outl(q, 0xcf8, 0x80000000 | 1 << 16 | 1 << 11 | 4);
+    qtest_outl(q, 0xcfc, 1);
+    g_assert_cmphex(qtest_inb(q, 0xc012), ==, 0);
+    qtest_outb(q, 0xc012, 3);
+    expect_mark(vm, 0xc012, 1, 3);
+    g_assert_cmphex(qtest_inb(q, 0xc012), ==, 3);
+    vm_end(vm);
+}
+
 static int count_marks(Vm *vm, uint32_t last_type, VmRecord *r)
 {
     int n = 0;
@@ -354,6 +375,7 @@ void add_marks_tests(void)
     qtest_add_func("/hypertrace/marks/passed-on[D9]", test_passed_on);
     qtest_add_func("/hypertrace/marks/debug-exit[D9]", test_debug_exit);
     qtest_add_func("/hypertrace/marks/moved-device[D9]", test_moved_device);
+    qtest_add_func("/hypertrace/marks/bridge[D9]", test_bridge);
     qtest_add_func("/hypertrace/marks/two-devices[D9]", test_two_devices);
     qtest_add_func("/hypertrace/marks/budget[D9]", test_budget);
     qtest_add_func("/hypertrace/marks/unplug", test_unplug);

@@ -448,7 +448,8 @@ static void test_savevm(void)
     Vm *vm;
 
     g_assert(mkimg(disk, "qcow2", 16));
-    vm = vm_start_in(g_strdup(tmp), "-accel tcg -drive if=none,file=%s "
+    /* -S: the real firmware must not come in between */
+    vm = vm_start_in(g_strdup(tmp), "-accel tcg -S -drive if=none,file=%s "
                      "-device virtio-hypertrace,size=8M,window-addr=32M,"
                      "window-size=2M,dir=%s/vm", disk, tmp);
     h = vm->header;
@@ -473,6 +474,33 @@ static void test_savevm(void)
     g_assert_cmpint(h->window_epoch[1], ==, 4);
     g_assert(is_zero(place(vm, 0), WINDOW_SIZE));
     g_assert_cmphex(*place(vm, 1), ==, PATTERN + 4);
+    vm_end(vm);
+}
+
+/* Where loading fails half-way, the window is of no known time. */
+static void test_loadvm_fails(void)
+{
+    g_autofree char *tmp = vm_tmp_dir();
+    g_autofree char *disk = g_build_filename(tmp, "disk.qcow2", NULL);
+    g_autofree char *args = g_strdup_printf("-accel tcg -S -drive if=none,"
+                                            "file=%s -device virtio-hypertrace,"
+                                            "size=8M,window-size=2M,dir=%s/vm",
+                                            disk, tmp);
+    g_autofree char *out = NULL;
+    Vm *vm;
+
+    g_assert(mkimg(disk, "qcow2", 16));
+    vm = vm_start_in(g_strdup(tmp), "%s,window-addr=32M", args);
+    qtest_writeq(vm->qts, WINDOW_ADDR, PATTERN);
+    vm_hmp(vm, "savevm one");
+    vm_free(vm);
+    vm = vm_start_in(g_strdup(tmp), "%s,window-addr=34M", args);
+    g_assert_cmpint(vm->header->window_epoch[0], ==, 1);
+    out = qtest_hmp(vm->qts, "loadvm one");
+    g_assert_nonnull(strstr(out, "rror"));
+    g_assert_cmpint(vm->header->epoch, ==, 1);
+    g_assert_cmpint(vm->header->window_epoch[0], ==, 0);
+    g_assert_cmpint(vm->header->window_epoch[1], ==, 0);
     vm_end(vm);
 }
 
@@ -523,7 +551,7 @@ static void test_migrate(void)
 
 static void test_migrate_tcg(void)
 {
-    check_migration("-accel tcg", 2);
+    check_migration("-accel tcg -S", 2);
 }
 
 /*
@@ -637,6 +665,8 @@ void add_window_tests(void)
     qtest_add_func("/hypertrace/window/unplug", test_unplug);
     if (have_qemu_img()) {
         qtest_add_func("/hypertrace/window/savevm[W4]", test_savevm);
+        qtest_add_func("/hypertrace/window/loadvm-fails[W3]",
+                       test_loadvm_fails);
     }
     qtest_add_func("/hypertrace/window/migrate[W4]", test_migrate);
     qtest_add_func("/hypertrace/window/migrate-tcg[W4]", test_migrate_tcg);
