@@ -460,7 +460,9 @@ void virtio_set_ring(VirtioDev *d, int queue, uint64_t addr)
     d->ring[queue] = addr;
     qtest_memset(d->qts, addr, 0, 0x3000);
     qtest_writew(d->qts, c + COMMON(queue_select), queue);
-    qtest_writew(d->qts, c + COMMON(queue_size), VM_QUEUE_SIZE);
+    d->queue_size[queue] = MIN(VM_QUEUE_SIZE,
+                               qtest_readw(d->qts, c + COMMON(queue_size)));
+    qtest_writew(d->qts, c + COMMON(queue_size), d->queue_size[queue]);
     qtest_writel(d->qts, c + COMMON(queue_desc_lo), addr);
     qtest_writel(d->qts, c + COMMON(queue_desc_hi), addr >> 32);
     qtest_writel(d->qts, c + COMMON(queue_avail_lo), addr + 0x1000);
@@ -500,7 +502,7 @@ void virtio_kick(VirtioDev *d, int queue)
 void virtio_put(VirtioDev *d, int queue, uint64_t addr, uint32_t len,
                 bool writable)
 {
-    int slot = d->avail[queue] % VM_QUEUE_SIZE;
+    int slot = d->avail[queue] % d->queue_size[queue];
     uint64_t desc = d->ring[queue] + slot * 16;
     uint64_t avail = d->ring[queue] + 0x1000;
 
@@ -522,7 +524,7 @@ uint32_t virtio_wait(VirtioDev *d, int queue)
         g_assert_cmpint(g_get_monotonic_time(), <, end);
     }
     return qtest_readl(d->qts, used + 8 +
-                       d->used[queue]++ % VM_QUEUE_SIZE * 8);
+                       d->used[queue]++ % d->queue_size[queue] * 8);
 }
 
 /* The driver's side of the control messages. */

@@ -34,6 +34,7 @@ typedef struct VirtioDev {
     uint32_t notify_multiplier;
     uint8_t shm_id, shm_bar;
     uint64_t shm_offset, shm_length;
+    uint16_t queue_size[2];     /* VM_QUEUE_SIZE, or less if it has less */
     uint16_t avail[2];          /* indexes of the next entry, by queue */
     uint16_t used[2];
     uint64_t ring[2];           /* guest-physical */
