@@ -15,6 +15,7 @@ int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_view(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_boot(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
 
 /**

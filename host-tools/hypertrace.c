@@ -20,6 +20,7 @@ static const struct {
 	{ "check", cmd_check, "check that a recording is whole" },
 	{ "view", cmd_view, "print a recording as a text timeline" },
 	{ "export", cmd_export, "turn a recording into a trace of another format" },
+	{ "boot", cmd_boot, "say why a boot took as long as it did" },
 	{ "kernel", cmd_kernel, "make, show and remove profiles of kernels" },
 };
 
