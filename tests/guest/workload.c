@@ -7,6 +7,12 @@
  *        workload pingpong ROUNDS       a byte to and fro between CPUs 0 and 1
  *        workload syscalls COUNT [CPU...]  COUNT getppid() calls on each CPU
  *        workload marker FILE COUNT     COUNT numbered lines into a trace_marker
+ *        workload witness FILE CPU      numbered lines into a trace_marker on a CPU,
+ *                                       for ever, and for each of them, when it is
+ *                                       made, a byte to the I/O port 0x400 + CPU
+ *        workload crash FILE COUNT      like marker; then the kernel is made to crash
+ *        workload kexec KERNEL INITRD CMDLINE  start another kernel
+ *        workload reboot COMMAND        reboot(2) with it: restart, halt, power-off
  *        workload spin COUNT            COUNT turns of a loop in user space
  *        workload tsc-syscalls COUNT    like syscalls on CPU 0; prints the
  *                                       counter's ticks that the calls took
@@ -19,6 +25,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/reboot.h>
+#include <sys/io.h>
+#include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -160,6 +169,61 @@ static void marker(const char *file, long count)
 	close(fd);
 }
 
+static void witness(const char *file, int cpu)
+{
+	unsigned short port = 0x400 + cpu;
+	int fd = open(file, O_WRONLY);
+	char line[64];
+
+	if (fd < 0)
+		die(file);
+	if (ioperm(port, 1, 1))
+		die("cannot use I/O port");
+	pin(cpu);
+	for (unsigned int i = 0; ; i++) {
+		int len = snprintf(line, sizeof(line), "cpu %d number %u\n", cpu, i);
+
+		if (write(fd, line, len) != len)
+			die(file);
+		outb(0, port);
+	}
+}
+
+static void crash(const char *file, long count)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY);
+
+	if (fd < 0)
+		die("cannot open sysrq-trigger");
+	marker(file, count);
+	if (write(fd, "c", 1) != 1)
+		die("cannot crash");
+}
+
+static void start_kernel(const char *kernel, const char *initrd, const char *line)
+{
+	int kernel_fd = open(kernel, O_RDONLY);
+	int initrd_fd = open(initrd, O_RDONLY);
+
+	if (kernel_fd < 0 || initrd_fd < 0)
+		die("cannot open kernel or initrd");
+	if (syscall(SYS_kexec_file_load, kernel_fd, initrd_fd, strlen(line) + 1, line, 0L))
+		die("cannot load kernel");
+	reboot(LINUX_REBOOT_CMD_KEXEC);
+	die("cannot start kernel");
+}
+
+static void end(const char *how)
+{
+	if (!strcmp(how, "restart"))
+		reboot(LINUX_REBOOT_CMD_RESTART);
+	else if (!strcmp(how, "halt"))
+		reboot(LINUX_REBOOT_CMD_HALT);
+	else if (!strcmp(how, "power-off"))
+		reboot(LINUX_REBOOT_CMD_POWER_OFF);
+	die(how);
+}
+
 static void spin(long count)
 {
 	for (volatile long i = 0; i < count; i++)
@@ -189,6 +253,14 @@ int main(int argc, char **argv)
 		syscalls(atol(argv[2]), argc - 3, argv + 3);
 	else if (!strcmp(what, "marker") && argc > 3)
 		marker(argv[2], atol(argv[3]));
+	else if (!strcmp(what, "witness") && argc > 3)
+		witness(argv[2], atoi(argv[3]));
+	else if (!strcmp(what, "crash") && argc > 3)
+		crash(argv[2], atol(argv[3]));
+	else if (!strcmp(what, "kexec") && argc > 4)
+		start_kernel(argv[2], argv[3], argv[4]);
+	else if (!strcmp(what, "reboot"))
+		end(argv[2]);
 	else if (!strcmp(what, "spin"))
 		spin(atol(argv[2]));
 	else if (!strcmp(what, "tsc-syscalls"))
