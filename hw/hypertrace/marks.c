@@ -208,6 +208,8 @@ void virtio_hypertrace_marks_map(VirtIOHypertrace *ht)
         p->ht = ht;
         memory_region_init_io(&p->mr, OBJECT(ht), &marks_ops, p,
                               "virtio-hypertrace-mark", 1);
+        /* What lies beneath must not find us busy where it would not be. */
+        p->mr.disable_reentrancy_guard = true;
         memory_region_add_subregion_overlap(get_system_io(), p->number, &p->mr,
                                             INT32_MAX);
     }

@@ -60,7 +60,8 @@ static bool is_machine_ram(MemoryRegion *mr)
     MemoryRegion *ram = MACHINE(qdev_get_machine())->ram;
 
     /* With several NUMA nodes it is a container of the nodes' memory. */
-    return memory_region_is_ram(mr) && (mr == ram || mr->container == ram);
+    return ram && memory_region_is_ram(mr) &&
+           (mr == ram || mr->container == ram);
 }
 
 static bool is_window(MemoryRegion *mr)
