@@ -210,20 +210,22 @@ def causes(links):
 
 def functions(rand):
     names = ['%s_%s' % (a, b) for a in PREFIXES for b in ('probe', 'read', 'lock', 'alloc', 'add', 'find', 'init')]
-    left = [6000]
 
-    def node(name, value, depth):
-        children, rest = [], int(value * rand.uniform(0.7, 1))
-        while depth < 28 and rest > 5000 and left[0] > 0 and len(children) < 7:
+    def node(name, value, depth, budget):
+        """A function and what it calls, at most BUDGET of them."""
+        children, rest = [], int(value * rand.uniform(0.75, 1))
+        budget -= 1
+        while depth < 28 and rest > 5000 and budget > 0 and len(children) < 7:
             size = int(rest * rand.uniform(0.2, 0.85))
-            left[0] -= 1
-            children.append(node(rand.choice(names), size, depth + 1))
+            part = max(1, budget * size // (rest or 1))
+            children.append(node(rand.choice(names), size, depth + 1, part))
+            budget -= part
             rest -= size
         return {'name': name, 'value': value, 'children': children}
 
     tree = {'name': 'all', 'value': 900 * MS, 'children': [
-        node('do_one_initcall', 520 * MS, 1), node('do_syscall_64', 240 * MS, 1),
-        node('asm_common_interrupt', 90 * MS, 1), {'name': '(other)', 'value': 30 * MS, 'children': []}]}
+        node('do_one_initcall', 520 * MS, 1, 3500), node('do_syscall_64', 240 * MS, 1, 1500),
+        node('asm_common_interrupt', 90 * MS, 1, 500), {'name': '(other)', 'value': 30 * MS, 'children': []}]}
     table = []
     for n, name in enumerate(names):
         self_ns = int(60 * MS / (n + 1))

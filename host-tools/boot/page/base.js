@@ -137,12 +137,14 @@ function show(node, ...children) {
 /* ---- what the colours mean ---- */
 
 const GROUPS = {
+	__proto__: null,
 	vmm: 'VMM', firmware: 'Firmware', kernel: 'Kernel', initrd: 'Initrd',
 	userspace: 'User space', shutdown: 'Shutdown',
 };
 
 /* of a piece of the chain, and of a time split (NAME_ns) */
 const STATES = {
+	__proto__: null,
 	running: 'running', irq: 'interrupts', runnable: 'runnable, waits for a CPU',
 	disk: 'waits for a disk', device: 'waits for a device', timer: 'waits for a timer',
 	task: 'waits for a task', other: 'waits for something else', idle: 'idle',

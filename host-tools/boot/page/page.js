@@ -8,6 +8,9 @@
 const FORMAT = 'hypertrace-boot';
 const VERSION = 1;
 
+/* what is shown, by span; also for the console and for tests */
+const views = {};
+
 const KINDS = {
 	phase: 'Phase', link: 'Piece of the critical chain', mark: 'Mark', unit: 'Unit',
 	process: 'Process', initcall: 'Initcall', slice: 'Slice of a vCPU', cause: 'Cause',
@@ -375,7 +378,7 @@ class View {
 		];
 
 		return tabSet('details', panels.map(([id, name, many, fill]) => ({
-			id, fill, label: [name, many === null ? null
+			id: `${this.name}-${id}`, fill, label: [name, many === null ? null
 				: make('span', { class: 'quiet' }, ' ' + count(many))],
 		})));
 	}
@@ -761,7 +764,6 @@ function warnings(report) {
 function build(report) {
 	const palette = new Palette();
 	const meta = report.meta || {};
-	const views = {};
 	let current = null;
 	const spans = [['boot', 'Boot', report.boot], ['shutdown', 'Shutdown', report.shutdown]];
 	const tabs = spans.map(([id, name, span]) => ({
@@ -797,22 +799,22 @@ function fail(reason) {
 	show(document.getElementById('page'), make('p', { class: 'failure', role: 'alert' }, reason));
 }
 
-function main() {
+function openReport(source) {
 	let report;
 
 	try {
-		report = JSON.parse(document.getElementById('report').textContent);
+		report = JSON.parse(source);
 	} catch (error) {
 		fail('The report in this page is damaged: ' + error.message);
 		return;
 	}
 	if (!report || report.format !== FORMAT)
-		fail(`The report in this page is not one: format=${report && report.format}`);
+		fail(`The report in this page is not one: format=${text(report && report.format)}`);
 	else if (report.version !== VERSION)
-		fail(`The report in this page has a version that this page does not know: ${report.version}`);
+		fail(`The report in this page has a version that this page does not know: ${text(report.version)}`);
 	else
 		build(report);
-	document.documentElement.dataset.ready = 'true';
 }
 
-main();
+openReport(document.getElementById('report').textContent);
+document.documentElement.dataset.ready = 'true';
