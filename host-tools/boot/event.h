@@ -59,6 +59,7 @@ enum boot_kind {
 
 /* boot_event.flags: the context that the event says it was in */
 #define BOOT_IN_IRQ	(1 << 0)	/* an interrupt or a softirq */
+#define BOOT_HAS_CONTEXT (1 << 1)	/* it says so: without BOOT_IN_IRQ it was in neither */
 
 /**
  * struct boot_event - one event

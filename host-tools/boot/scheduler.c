@@ -55,8 +55,7 @@ struct sched {
 	enum state idle_cause;	/* what ends the present idleness; STATE_COUNT: not yet known */
 	bool has_switches;
 	bool has_wakings;
-	bool has_irqs;
-	bool has_timers;
+	bool has_timer_exits;
 	bool is_quiet;
 	uint64_t omitted;
 	uint64_t naps;
@@ -406,14 +405,44 @@ static bool is_interrupt(enum boot_kind kind)
 	return kind == BOOT_IRQ_ENTRY || kind == BOOT_SOFTIRQ_ENTRY || kind == BOOT_TICK_ENTRY;
 }
 
+static bool is_timer(enum boot_kind kind)
+{
+	return kind == BOOT_HRTIMER_ENTRY || kind == BOOT_TIMER_ENTRY;
+}
+
+/* An event in which a timer's function may still run, or which its function made. */
+static bool may_be_in_timer(enum boot_kind kind)
+{
+	return kind == BOOT_WAKING || kind == BOOT_WAKEUP || is_timer(kind) ||
+	       kind == BOOT_HRTIMER_EXIT || kind == BOOT_TIMER_EXIT;
+}
+
+/* What an event says of the contexts that began before it: that they have ended. */
+static void context_check(struct sched *sched, struct cpu *cpu, const struct boot_event *event)
+{
+	if (!cpu->nesting)
+		return;
+	if (event->flags & BOOT_HAS_CONTEXT) {
+		if (event->flags & BOOT_IN_IRQ)
+			return;
+		if (cpu->irqs)
+			cpu_settle(sched, cpu, event->time);
+		cpu->nesting = 0;
+		cpu->irqs = 0;
+	} else if (!sched->has_timer_exits && !may_be_in_timer(event->kind) &&
+		   is_timer(cpu->contexts[cpu->nesting - 1].kind)) {
+		cpu->nesting--;
+	}
+}
+
 static void context_enter(struct sched *sched, struct cpu *cpu, const struct boot_event *event)
 {
-	if (event->kind == BOOT_HRTIMER_ENTRY || event->kind == BOOT_TIMER_ENTRY)
-		sched->has_timers = true;
-	else
-		sched->has_irqs = true;
 	if (is_interrupt(event->kind) && !cpu->irqs)
 		cpu_settle(sched, cpu, event->time);
+	/* Where timers' ends are not traced, the next one's begin is the end of one. */
+	if (is_timer(event->kind) && !sched->has_timer_exits && cpu->nesting &&
+	    is_timer(cpu->contexts[cpu->nesting - 1].kind))
+		cpu->nesting--;
 	/* Deeper than any kernel nests: an exit was lost, begin anew. */
 	if (cpu->nesting == MAX_NESTING) {
 		cpu->nesting = 0;
@@ -428,6 +457,7 @@ static void context_leave(struct sched *sched, struct cpu *cpu, enum boot_kind e
 {
 	uint32_t at = cpu->nesting;
 
+	sched->has_timer_exits |= is_timer(entry);
 	while (at > 0 && cpu->contexts[at - 1].kind != entry)
 		at--;
 	if (!at)
@@ -684,6 +714,8 @@ void sched_event(struct sched *sched, const struct boot_event *event)
 
 	if (cpu && cpu->first == UINT64_MAX && event->kind != BOOT_LOST)
 		cpu->first = event->time;
+	if (cpu)
+		context_check(sched, cpu, event);
 	if (cpu && event->pid >= 0 && event->kind != BOOT_SWITCH)
 		get_task(sched, event->pid, event->comm, event->time);
 	switch (event->kind) {

@@ -229,7 +229,8 @@ static void give(struct reading *reading, const struct decoder_item *item, boot_
 		.origin = is_guest(item) ? g_str_hash(item->stream->name) * 31 +
 					   item->stream->source + 1 : 0,
 		/* TRACE_FLAG_HARDIRQ, TRACE_FLAG_SOFTIRQ */
-		.flags = item->flags & 0x18 ? BOOT_IN_IRQ : 0,
+		.flags = (item->flags & 0x18 ? BOOT_IN_IRQ : 0) |
+			 (item->class && item->class->flags_offset >= 0 ? BOOT_HAS_CONTEXT : 0),
 		.text = { "", "" },
 		.get = get_field,
 		.data = item,

@@ -66,7 +66,7 @@ struct decoder {
 	GPtrArray *timebases;		/* struct timebase *, one a VM, none for raw times */
 	GPtrArray *warnings;
 	struct class_table *vm_classes;
-	struct event_class *vmm_class[VHT_VMM_ENDED + 1];
+	struct event_class *vmm_class[VHT_VMM_MARKS_LOST + 1];
 	struct event_class *heartbeat_class;
 	uint32_t vm_count;
 	struct stream **heap;
@@ -254,7 +254,7 @@ static bool take_vmm(const struct decoder *decoder, struct stream *stream,
 	item->raw_time = event.mono_ns;
 	item->data = at;
 	item->size = sizeof(struct vht_vmm_event);
-	item->class = decoder->vmm_class[event.type <= VHT_VMM_ENDED ? event.type : 0];
+	item->class = decoder->vmm_class[event.type <= VHT_VMM_MARKS_LOST ? event.type : 0];
 	return true;
 }
 
@@ -523,7 +523,7 @@ static void add_vm_classes(struct decoder *decoder)
 		const char *name;
 		const char *arg;	/* what the argument is; NULL: nothing */
 		bool has_text;
-	} kinds[VHT_VMM_ENDED + 1] = {
+	} kinds[VHT_VMM_MARKS_LOST + 1] = {
 		[0] = { "vmm_unknown", "arg", true },
 		[VHT_VMM_CREATED] = { "vmm_created", "pid", false },
 		[VHT_VMM_RUNNING] = { "vmm_running", NULL, true },
@@ -535,6 +535,18 @@ static void add_vm_classes(struct decoder *decoder)
 		[VHT_VMM_READER_ATTACHED] = { "vmm_reader_attached", "pid", false },
 		[VHT_VMM_READER_DETACHED] = { "vmm_reader_detached", "pid", false },
 		[VHT_VMM_ENDED] = { "vmm_ended", NULL, false },
+		[VHT_VMM_PROCESS] = { "vmm_process", "error_ns", false },
+		[VHT_VMM_MACHINE_READY] = { "vmm_machine_ready", NULL, false },
+		[VHT_VMM_MARK] = { "vmm_mark", NULL, false },
+		[VHT_VMM_MARKS_LOST] = { "vmm_marks_lost", "count", false },
+	};
+	static const struct event_field mark[] = {
+		{ .name = "port", .raw_name = "port", .kind = FIELD_NUMBER, .element_size = 2,
+		  .offset = offsetof(struct vht_vmm_event, arg) + 6, .size = 2, .is_hex = true },
+		{ .name = "size", .raw_name = "size", .kind = FIELD_NUMBER, .element_size = 1,
+		  .offset = offsetof(struct vht_vmm_event, arg) + 4, .size = 1 },
+		{ .name = "value", .raw_name = "value", .kind = FIELD_NUMBER, .element_size = 4,
+		  .offset = offsetof(struct vht_vmm_event, arg), .size = 4, .is_hex = true },
 	};
 	static const struct event_field heartbeat[] = {
 		{ .name = "number", .raw_name = "number", .kind = FIELD_NUMBER, .element_size = 8,
@@ -545,7 +557,7 @@ static void add_vm_classes(struct decoder *decoder)
 
 	decoder->vm_classes = class_table_new(NAMING_FTRACE);
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		struct event_field fields[3];
+		struct event_field fields[4];
 		uint32_t count = 0;
 
 		fields[count++] = (struct event_field){
@@ -564,6 +576,9 @@ static void add_vm_classes(struct decoder *decoder)
 				.element_size = 1, .offset = offsetof(struct vht_vmm_event, text),
 				.size = sizeof(((struct vht_vmm_event *)0)->text),
 			};
+		/* the parts of VHT_MARK(), which is little-endian as all is */
+		for (size_t j = 0; i == VHT_VMM_MARK && j < G_N_ELEMENTS(mark); j++)
+			fields[count++] = mark[j];
 		decoder->vmm_class[i] = class_table_add(decoder->vm_classes, "hypertrace",
 							kinds[i].name, fields, count);
 	}

@@ -117,6 +117,10 @@ const char *vmm_event_word(uint32_t type)
 		[VHT_VMM_READER_ATTACHED] = "reader-attached",
 		[VHT_VMM_READER_DETACHED] = "reader-detached",
 		[VHT_VMM_ENDED] = "ended",
+		[VHT_VMM_PROCESS] = "process",
+		[VHT_VMM_MACHINE_READY] = "machine-ready",
+		[VHT_VMM_MARK] = "mark",
+		[VHT_VMM_MARKS_LOST] = "marks-lost",
 	};
 
 	if (type >= sizeof(words) / sizeof(words[0]) || !words[type])
