@@ -17,6 +17,7 @@ int cmd_view(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_boot(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
+int cmd_params(int argc, char **argv);
 
 /**
  * cmd_parse - parse a command's options

@@ -21,6 +21,7 @@ static const struct {
 	{ "view", cmd_view, "print a recording as a text timeline" },
 	{ "export", cmd_export, "turn a recording into a trace of another format" },
 	{ "boot", cmd_boot, "say why a boot took as long as it did" },
+	{ "params", cmd_params, "print kernel parameters for tracing a guest's boot" },
 	{ "kernel", cmd_kernel, "make, show and remove profiles of kernels" },
 };
 
