@@ -18,6 +18,7 @@
  * @HT_ERROR_BUSY: another recorder has it
  * @HT_ERROR_FORMAT: not a region, not a recording, another version, damaged
  * @HT_ERROR_DEFECTS: a check found loss or defects
+ * @HT_ERROR_LIMIT: a boot is beyond a limit that was given
  */
 enum ht_error {
 	HT_ERROR_FAILED = 1,
@@ -26,6 +27,7 @@ enum ht_error {
 	HT_ERROR_BUSY = 4,
 	HT_ERROR_FORMAT = 5,
 	HT_ERROR_DEFECTS = 6,
+	HT_ERROR_LIMIT = 7,
 };
 
 /**

@@ -898,7 +898,7 @@ static void on_exec(struct model *model, const struct boot_event *event)
 		stop_boundary(model, BEGIN_STOP_FINAL, event->time);
 		return;
 	}
-	if (model->stage != STAGE_BOOT || model->real_init)
+	if (model->stage == STAGE_SHUTDOWN || model->real_init)
 		return;
 	model->is_late_cut = false;	/* it stands */
 	model->execs++;

@@ -78,6 +78,17 @@ int phase_level(const char *level)
 	return -1;
 }
 
+bool phase_is_id(const char *id)
+{
+	for (int i = 0; i < BOOT_PHASES; i++)
+		if (!strcmp(boot_specs[i].id, id))
+			return true;
+	for (int i = 0; i < STOP_PHASES; i++)
+		if (!strcmp(stop_specs[i].id, id))
+			return true;
+	return false;
+}
+
 /* Which boundaries stand: those in order, inside the span. */
 static void check(const struct boundaries *boundaries, uint32_t count, uint64_t start, uint64_t end,
 		  uint64_t *at, const char **reason)

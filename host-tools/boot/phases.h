@@ -63,6 +63,9 @@ struct boundaries {
 /** phase_level - the boundary of an initcall level by the kernel's name; -1: none */
 int phase_level(const char *level);
 
+/** phase_is_id - there is a phase, of boot or shutdown, with this id */
+bool phase_is_id(const char *id);
+
 /**
  * phases_make - make the phases of a span
  * @boundaries: what was seen; those before @start count as at @start
