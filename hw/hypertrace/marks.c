@@ -210,6 +210,8 @@ void virtio_hypertrace_marks_map(VirtIOHypertrace *ht)
                               "virtio-hypertrace-mark", 1);
         /* What lies beneath must not find us busy where it would not be. */
         p->mr.disable_reentrancy_guard = true;
+        /* It may count on writes before this one that KVM still holds back. */
+        memory_region_set_flush_coalesced(&p->mr);
         memory_region_add_subregion_overlap(get_system_io(), p->number, &p->mr,
                                             INT32_MAX);
     }

@@ -6,7 +6,8 @@
  * bit 0: the window holds what was stored,
  * bit 1: a port that nobody answers at reads as ones in all sizes,
  * bit 2: a watched port's device took what was written to it,
- * bit 3: a port that takes bytes gave more than one; KVM and TCG differ.
+ * bit 3: a word across the end of a device's ports has the second byte too, in
+ *        which KVM and TCG differ.
  *
  * Multiboot starts it in flat 32-bit mode, without paging, which every KVM can
  * run.
@@ -61,7 +62,7 @@ _start:
 	jne 3f
 	or $4, %ebx
 
-3:	in $0x92, %eax
+3:	in $0x71, %ax
 	test $0xff00, %eax
 	jz 4f
 	or $8, %ebx

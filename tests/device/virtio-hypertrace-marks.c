@@ -264,7 +264,27 @@ static void test_two_devices(void)
     vm_remove_tree(tmp);
 }
 
-/* The same behind a bridge, in whose window the port is another one. */
+/* A device that firmware switches on and off: the power management of PIIX4. */
+static void test_switched_device(void)
+{
+    Vm *vm = start_with_marks("0x604", "");
+    QTestState *q = vm->qts;
+
+    g_assert_cmphex(qtest_inw(q, 0x604), ==, 0xffff);
+    qtest_outl(q, 0xcf8, 0x80000000 | 1 << 11 | 3 << 8 | 0x40);
+    qtest_outl(q, 0xcfc, 0x601);
+    qtest_outl(q, 0xcf8, 0x80000000 | 1 << 11 | 3 << 8 | 0x80);
+    qtest_outb(q, 0xcfc, 1);
+    g_assert_cmphex(qtest_inw(q, 0x604), !=, 0xffff);
+    qtest_outw(q, 0x604, 1);
+    expect_mark(vm, 0x604, 2, 1);
+    g_assert_cmphex(qtest_inw(q, 0x604), ==, 1);
+    qtest_outb(q, 0xcfc, 0);
+    g_assert_cmphex(qtest_inw(q, 0x604), ==, 0xffff);
+    vm_end(vm);
+}
+
+/* A device behind a bridge, whose window is an alias. */
 static void test_bridge(void)
 {
     Vm *vm = start_with_marks("0xc012", "-device pci-bridge,id=b,chassis_nr=1,"
@@ -375,6 +395,8 @@ void add_marks_tests(void)
     qtest_add_func("/hypertrace/marks/passed-on[D9]", test_passed_on);
     qtest_add_func("/hypertrace/marks/debug-exit[D9]", test_debug_exit);
     qtest_add_func("/hypertrace/marks/moved-device[D9]", test_moved_device);
+    qtest_add_func("/hypertrace/marks/switched-device[D9]",
+                   test_switched_device);
     qtest_add_func("/hypertrace/marks/bridge[D9]", test_bridge);
     qtest_add_func("/hypertrace/marks/two-devices[D9]", test_two_devices);
     qtest_add_func("/hypertrace/marks/budget[D9]", test_budget);
