@@ -400,6 +400,7 @@ static bool vht_ftrace_end_step(struct vht_producer *producer)
 static void vht_ftrace_rescue(struct vht_producer *producer, bool alone, bool stopped)
 {
 	struct trace_buffer *buffer = producer->source->buffer;
+	u64 stuck = 0;
 
 	if (!producer->ftrace.page.page)
 		return;
@@ -415,7 +416,10 @@ static void vht_ftrace_rescue(struct vht_producer *producer, bool alone, bool st
 			__preempt_count_sub(NMI_OFFSET);
 	}
 	vht_ftrace_count(producer);
-	vht_publish(producer, ring_buffer_entries_cpu(buffer, producer->cpu));
+	/* Where others run, what is there now may have come since. */
+	if (alone || producer->full)
+		stuck = ring_buffer_entries_cpu(buffer, producer->cpu);
+	vht_publish(producer, stuck);
 }
 
 static void vht_ftrace_last(struct vht_producer *producer)

@@ -207,6 +207,8 @@ bool audit_must_be_closed(const struct recording_vm *vm, const struct recording_
 {
 	guint i;
 
+	if (gen->end.reason == VHT_END_KEXEC || gen->end.reason == VHT_END_PANIC)
+		return false;
 	for (i = 0; i < vm->generations->len; i++) {
 		const struct recording_generation *other = vm->generations->pdata[i];
 

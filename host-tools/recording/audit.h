@@ -68,9 +68,10 @@ struct audit_stream *audit_stream(const struct recording_stream *stream, uint32_
  * @gen: the driver's life
  *
  * A driver whose place another one took in the same epoch has said goodbye. If
- * its streams are not closed, the recorder came too late for their end.
+ * its streams are not closed, the recorder came too late for their end. But one
+ * that another kernel replaced (kexec, also after a panic) has never closed them.
  *
- * Return: true if another driver followed in the same epoch.
+ * Return: true if another driver followed in the same epoch, by other means.
  */
 bool audit_must_be_closed(const struct recording_vm *vm, const struct recording_generation *gen);
 

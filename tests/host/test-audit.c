@@ -87,6 +87,8 @@ static void test_must_be_closed(void)
 	ok(audit_must_be_closed(&vm, &gens[0]), "a driver that was replaced has said goodbye");
 	ok(!audit_must_be_closed(&vm, &gens[1]), "one that a reset ended has not");
 	ok(!audit_must_be_closed(&vm, &gens[2]), "nor has the last one");
+	gens[0].end.reason = VHT_END_KEXEC;
+	ok(!audit_must_be_closed(&vm, &gens[0]), "nor one that another kernel replaced");
 	g_ptr_array_unref(vm.generations);
 }
 
