@@ -78,7 +78,7 @@ def phases(rand, start, table):
             'wall': parts(rand, size, WALL, [0] * 6 + [1] if is_dark else [6, 2, 1, 1, .3, .2, 0]),
             'cpu': parts(rand, size * VCPUS, ['task', 'irq', 'idle', 'unknown'],
                          [0, 0, 0, 1] if is_dark else [4, .4, 8, 0]),
-            'chain': parts(rand, size, STATES, [0] * 6 + [1] if is_dark else [8, .4, 2, 1, 1, .2, 0]),
+            'chain': {group + '_ns': size} if is_dark else parts(rand, size, STATES, [8, .4, 2, 1, 1, .2, 0]),
             'runnable_ns': 0 if is_dark else rand.randrange(size // 5 + 1),
         })
         start += size

@@ -51,6 +51,8 @@ function percent(part, whole) {
 		return '–';
 	const share = 100 * part / whole;
 
+	if (share > 0 && share < 0.05)
+		return '<' + NBSP + '0.1' + NBSP + '%';
 	return (share < 10 ? share.toFixed(1) : share.toFixed(0)) + NBSP + '%';
 }
 
@@ -154,7 +156,7 @@ const STATES = {
 const SPLITS = {
 	wall: ['running', 'disk', 'device', 'timer', 'task', 'idle', 'unknown'],
 	cpu: ['task', 'irq', 'idle', 'unknown'],
-	states: ['running', 'runnable', 'disk', 'device', 'timer', 'task', 'unknown'],
+	states: ['running', 'runnable', 'disk', 'device', 'timer', 'task', 'vmm', 'firmware', 'unknown'],
 	waits: ['disk', 'device', 'timer', 'task', 'other'],
 };
 
@@ -224,7 +226,7 @@ class Palette {
 			const [r, g, b] = [1, 3, 5].map((at) => parseInt(css.slice(at, at + 2), 16) / 255);
 			const light = 0.2126 * r ** 2.2 + 0.7152 * g ** 2.2 + 0.0722 * b ** 2.2;
 
-			found = { css, ink: light > 0.27 ? '#111111' : '#ffffff' };
+			found = { css, ink: light > 0.19 ? '#111111' : '#ffffff' };
 			this.known.set(name, found);
 		}
 		return found;

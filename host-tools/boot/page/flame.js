@@ -107,7 +107,8 @@ class Flame {
 		for (let node = this.current; node; node = node.parent)
 			names.unshift(node.name);
 		show(this.path, make('b', {}, this.current.name), ` ${this.says(this.current)}`,
-			make('br'), make('span', { class: 'quiet' }, names.slice(-40).join(' › ')));
+			names.length > 1 ? [make('br'), make('span', { class: 'quiet' }, names.slice(-40).join(' › '))]
+				: null);
 		this.node.dataset.zoomed = this.zoomed.name;
 	}
 

@@ -61,9 +61,19 @@ function phaseItems(span) {
 	}));
 }
 
+/** linkName - whose time it is, and what it waits for: not by colour alone */
+function linkName(link) {
+	const owner = text((link.owner && link.owner.name) || link.comm);
+
+	if (!owner)
+		return STATES[link.state] || text(link.state);
+	return ['running', 'vmm', 'firmware'].includes(link.state) ? owner
+		: `${owner}: ${text(link.state)}`;
+}
+
 function chainItems(span) {
 	return timed(span.chain, span, (link) => ({
-		kind: 'link', name: (link.owner && link.owner.name) || link.comm || STATES[link.state],
+		kind: 'link', name: linkName(link),
 		color: stateColor(link.state), isOnChain: false,
 	}));
 }

@@ -240,13 +240,13 @@ class View {
 					percent(phase.end - phase.start, whole);
 
 				return make('button', {
-					type: 'button', class: part < 0.004 ? 'slim' : null, title: says, 'aria-label': says,
+					type: 'button', class: part < 0.004 ? 'slim' : part < 0.03 ? 'narrow' : null, title: says, 'aria-label': says,
 					style: {
 						...width(phase.end - phase.start), background: `var(--${color})`,
 						color: this.palette.ink(color),
 					},
 					on: { click: () => this.go(phase, 'phase', phase.name) },
-				}, part > 0.02 ? phase.name : null);
+				}, part < 0.03 ? null : phase.name);
 			})),
 			make('div', { class: 'splits' },
 				...line('Guest', wall), ...line('vCPUs', cpu), ...line('Chain', chain)));
@@ -372,7 +372,7 @@ class View {
 			['processes', ...some('Processes', span.processes), () => this.processes()],
 			['waits', 'Waits', null, () => this.waits()],
 			['marks', ...some('Marks', span.marks), () => this.marks()],
-			['functions', 'Functions', span.functions ? list(span.functions.list).length : 0,
+			['functions', 'Functions', span.functions ? list(span.functions.list).length : null,
 				() => this.functions()],
 			['about', 'About', null, () => this.about()],
 		];
@@ -444,7 +444,7 @@ class View {
 				'if none of this were faster, neither would be the whole.'),
 			this.table({
 				name: 'Critical chain', rows: list(this.span.chain), omitted: this.span.chain_omitted,
-				onSelect: (link) => this.go(link, 'link', link.comm),
+				least: 1, onSelect: (link) => this.go(link, 'link', linkName(link)),
 				columns: [
 					{ title: 'Start', isTime: true, value: (link) => this.at(link.start) },
 					{ title: 'Duration, ms', isTime: true, value: (link) => link.end - link.start },
@@ -470,7 +470,7 @@ class View {
 		const longest = Math.max(1, ...calls.map((call) => number(call.duration_ns) || 0));
 
 		return this.table({
-			name: 'Initcalls', rows: calls, sort: 1, isDescending: true,
+			name: 'Initcalls', rows: calls, sort: 1, isDescending: true, least: 1,
 			omitted: this.span.initcalls_omitted,
 			onSelect: (call) => this.go(call, 'initcall', call.function),
 			columns: [
@@ -496,7 +496,7 @@ class View {
 		const longest = Math.max(1, ...units.map((unit) => number(unit.duration_ns) || 0));
 
 		return this.table({
-			name: 'Units', rows: units, sort: 1, isDescending: true,
+			name: 'Units', rows: units, sort: 1, isDescending: true, least: 1,
 			omitted: this.span.units_omitted,
 			onSelect: (unit) => this.go(unit, 'unit', unit.name),
 			columns: [
@@ -522,7 +522,7 @@ class View {
 		const lasts = (process) => endOf(process, this.span) - process.start;
 
 		return this.table({
-			name: 'Processes', rows: list(this.span.processes), sort: 5, isDescending: true,
+			name: 'Processes', rows: list(this.span.processes), sort: 5, isDescending: true, least: 4,
 			omitted: this.span.processes_omitted,
 			onSelect: (process) => this.go(process, 'process', process.comm),
 			columns: [
@@ -562,7 +562,7 @@ class View {
 		return [
 			make('p', { class: 'quiet' }, 'Who did not run, and for what, summed up over its life.'),
 			this.table({
-				name: 'Waits', rows, sort: 3, isDescending: true,
+				name: 'Waits', rows, sort: 3, isDescending: true, least: 3,
 				onSelect: (row) => this.go(row.of, row.kind, row.name),
 				columns: [
 					{ title: 'Who', value: (row) => row.name },
@@ -650,6 +650,7 @@ class View {
 			['Lost events', count(meta.lost_events) + (meta.has_unknown_loss
 				? ', and a loss whose extent is not known' : '')],
 			['Clock error', number(meta.clock_error_ns) === null ? null : 'up to ' + duration(meta.clock_error_ns)],
+			['Guest ended by', [meta.end_reason, meta.end_text].filter(Boolean).map(text).join(': ')],
 			['Event systems', sources.join(', ')],
 			['End marker', meta.marker && `${text(meta.marker.name)}: ${text(meta.marker.what)}`],
 			['Written by', meta.tool],
@@ -739,10 +740,11 @@ function header(report) {
 			make('h1', {}, text(meta.vm) || 'VM'),
 			make('p', { class: 'quiet' }, [meta.kernel && 'Linux ' + text(meta.kernel), meta.vmm,
 				number(meta.vcpus) === null ? null : `${meta.vcpus} vCPU${meta.vcpus === 1 ? '' : 's'}`,
-				`${count(meta.events)} events, ${losses}`].filter(Boolean).map(text).join(' · ')),
+				`${count(meta.events)} events`].filter(Boolean).map(text).join(' · '), ', ',
+			make('span', { class: losses === 'no event lost' ? null : 'alarm' }, losses)),
 			make('p', { class: 'quiet' }, 'Boot ends with ', make('b', {}, marker.name), marker.what
 				? `: ${text(marker.what)}` : '', marker.is_found === false
-				? ' (not found: the last event stands in)' : '')),
+				? ' (it was not found)' : '')),
 		boot && make('dl', { class: 'figures' },
 			totals.map(([name, value]) => figure(name, duration(value))),
 			figure('total', duration(boot.duration_ns), 'total')));

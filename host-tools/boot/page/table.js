@@ -8,12 +8,17 @@ const TABLE_STEP = 200;
 
 /**
  * Table - a column is { title, value(row) } and, where they differ from that:
- * text(row), node(row); is_time (ns, shown in ms), is_number, is_wide. A value of
+ * text(row), node(row); isTime (ns, shown in ms), isNumber, isWide. A value of
  * null sorts last, whichever way.
  */
 class Table {
-	constructor({ name, columns, rows, sort, isDescending, onSelect, omitted }) {
+	/**
+	 * @sort: the column to begin with; @least: the column that can be asked to be
+	 * long; @omitted: how many rows the report left out
+	 */
+	constructor({ name, columns, rows, sort, isDescending, least, onSelect, omitted }) {
 		Object.assign(this, { name, columns, rows, onSelect, omitted });
+		this.least = least === undefined ? null : columns[least];
 		this.sort = sort === undefined ? null : sort;
 		this.isDescending = Boolean(isDescending);
 		this.limit = TABLE_STEP;
@@ -28,6 +33,11 @@ class Table {
 			'aria-label': `Filter ${this.name}`,
 			on: { input: () => { this.limit = TABLE_STEP; this.update(); } },
 		});
+		this.from = make('input', {
+			type: 'number', min: '0', step: 'any', placeholder: '0',
+			'aria-label': `Only ${this.name} of at least this many milliseconds`,
+			on: { input: () => { this.limit = TABLE_STEP; this.update(); } },
+		});
 		this.shown = make('span', { class: 'quiet', role: 'status' });
 		this.heads = this.columns.map((column, index) => make('th', {
 			scope: 'col', class: column.isTime || column.isNumber ? 'number' : null,
@@ -39,7 +49,8 @@ class Table {
 			on: { click: () => { this.limit = Infinity; this.update(); } },
 		});
 		this.node = make('div', { class: 'listing' },
-			make('div', { class: 'tools' }, this.filter, this.shown),
+			make('div', { class: 'tools' }, this.filter,
+				this.least && make('label', {}, 'at least ', this.from, ' ms'), this.shown),
 			make('div', { class: 'scroll' },
 				make('table', { 'aria-label': this.name },
 					make('thead', {}, make('tr', {}, this.heads)), this.body)),
@@ -125,7 +136,10 @@ class Table {
 
 	update() {
 		const wanted = this.filter.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+		const least = (Number(this.from.value) || 0) * 1e6;
 		const rows = this.sorted(this.rows.filter((row) => {
+			if (this.least && least > 0 && !(this.least.value(row) >= least))
+				return false;
 			if (!wanted.length)
 				return true;
 			const all = this.columns.map((column) => this.cellText(column, row)).join('\n')

@@ -12,6 +12,7 @@ const FONT = '11px system-ui, "DejaVu Sans", sans-serif';
 const OVERVIEW = 44;
 const AXIS = 22;
 const MIN_RANGE = 200;
+const MIN_HEIGHT = 340;
 const TOUCH = 3;
 
 class Timeline {
@@ -80,6 +81,12 @@ class Timeline {
 				y += 3;
 		}
 		this.height = y + 4;
+		/* as high as it needs, until somebody makes it higher or lower */
+		if (!this.fitted || this.fitted === this.lanes.style.height) {
+			this.fitted = clamp(this.height, MIN_HEIGHT, Math.max(MIN_HEIGHT, innerHeight * 0.5)) + 'px';
+			this.lanes.style.height = this.fitted;
+			this.fitted = this.lanes.style.height;
+		}
 		this.draw();
 	}
 
@@ -650,42 +657,60 @@ class Timeline {
 	}
 
 	drawItems(context, row, y) {
-		const { palette } = this;
 		const first = Math.max(0, lowerBound(row.items, (item) => item.start < this.from) - 1);
-		let drawnTo = -1;
+		/* what shares a pixel: who has most of it gives the colour */
+		let column = -1, longest = null;
+		const flush = () => {
+			if (longest)
+				this.drawItem(context, row, longest, { left: column, width: 1, y });
+			longest = null;
+		};
 
 		for (let at = first; at < row.items.length && row.items[at].start <= this.to; at++) {
 			const item = row.items[at];
 			const x = this.x(item.start), right = this.x(item.end);
 			const left = Math.max(x, GUTTER - 2);
-			const width = Math.max(Math.min(right, this.width + 2) - left, 1);
+			const width = Math.min(right, this.width + 2) - left;
 
 			if (right < GUTTER && row.style !== 'labels')
 				continue;
-			/* many in one pixel: the first stands for all */
-			if (width < 2 && left + width <= drawnTo && !this.isSelected(item))
+			if (width < 1 && row.style === 'bars' && !this.isSelected(item)) {
+				if (Math.floor(left) !== column)
+					flush();
+				column = Math.floor(left);
+				if (!longest || item.end - item.start > longest.end - longest.start)
+					longest = item;
 				continue;
-			drawnTo = left + width;
-			context.globalAlpha = this.isFaint(item.name) ? 0.12 : item.strength || 1;
-			context.fillStyle = palette.of(item.color);
-			if (row.style === 'labels')
-				this.drawUnit(context, item, x, right, y);
-			else
-				context.fillRect(left, y + 1, width > 3 ? width - 1 : width, ROW - 2);
-			if (item.isOnChain && !this.isFaint(item.name)) {
-				context.globalAlpha = 1;
-				context.fillStyle = palette.of('chain');
-				context.fillRect(left, y + ROW - 3, width, 2);
 			}
-			if (row.style === 'bars' && width > 18) {
-				context.globalAlpha = this.isFaint(item.name) ? 0.3 : 1;
-				context.fillStyle = item.strength < 0.65 ? palette.of('ink') : palette.ink(item.color);
-				drawText(context, item.name, left + 3, y + ROW / 2, width - 6);
-			}
-			context.globalAlpha = 1;
-			if (this.isSelected(item))
-				this.drawSelection(context, left, y, Math.max(width, 3));
+			flush();
+			this.drawItem(context, row, item, { left, width: Math.max(width, 1), y, x, right });
 		}
+		flush();
+	}
+
+	drawItem(context, row, item, { left, width, y, x, right }) {
+		const { palette } = this;
+		const isFaint = this.isFaint(item.name);
+
+		context.globalAlpha = isFaint ? 0.12 : item.strength || 1;
+		context.fillStyle = palette.of(item.color);
+		if (row.style === 'labels')
+			this.drawUnit(context, item, x, right, y);
+		else
+			context.fillRect(left, y + 1, width > 3 ? width - 1 : width, ROW - 2);
+		if (item.isOnChain && !isFaint) {
+			context.globalAlpha = 1;
+			context.fillStyle = palette.of('chain');
+			context.fillRect(left, y + ROW - 3, width, 2);
+		}
+		if (row.style === 'bars' && width > 18) {
+			context.globalAlpha = isFaint ? 0.3 : 1;
+			context.fillStyle = item.strength < 0.65 ? palette.of('ink') : palette.ink(item.color);
+			drawText(context, item.name, left + 3, y + ROW / 2, width - 6);
+		}
+		context.globalAlpha = 1;
+		if (this.isSelected(item))
+			this.drawSelection(context, left, y, Math.max(width, 3));
 	}
 
 	/** drawUnit - strong while it starts, pale while it is up, its name beside */
