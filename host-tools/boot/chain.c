@@ -7,8 +7,6 @@
 #define MAX_DEPTH	32	/* of tasks that explain each other */
 #define MAX_PIECES	200000	/* found; beyond that a wait is not taken apart */
 #define MAX_LINKS	5000	/* shown */
-/* Waits that are this share of the whole come before all work, as causes. */
-#define WAIT_SHARE	50
 /* Units that came up this share of the whole before the time looked at came up together. */
 #define UNIT_SHARE	100
 
@@ -398,7 +396,7 @@ static void sort_causes(GPtrArray *causes, int64_t whole)
 	for (guint i = 0; i < causes->len; i++) {
 		struct cause *cause = g_ptr_array_index(causes, i);
 
-		if (is_wait(cause->state) && cause->duration >= whole / WAIT_SHARE)
+		if (is_wait(cause->state) && cause->duration >= whole / CHAIN_WAIT_SHARE)
 			causes->pdata[to++] = cause;
 		else
 			g_ptr_array_add(others, cause);

@@ -18,6 +18,9 @@
 #include "scheduler.h"
 #include "units.h"
 
+/* Waits that are this share of the whole, one in so many, come before all work, as causes. */
+#define CHAIN_WAIT_SHARE	200
+
 /**
  * struct chain_input - what a chain is made of; times are host ns
  * @sched: settled at @end

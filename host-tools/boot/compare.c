@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain.h"
 #include "error.h"
 #include "phases.h"
 #include "render.h"
@@ -399,7 +400,7 @@ static void find_cause(struct boot_diff *diff, const struct report *a, const str
 		const struct cause *cause = g_ptr_array_index(longer->boot->causes, i);
 		int64_t delta = cause->duration - cause_time(shorter->boot, cause);
 		bool is_big_wait = is_wait(cause->state) &&
-				   delta >= (longer->boot->end - longer->boot->start) / 50;
+				   delta >= (longer->boot->end - longer->boot->start) / CHAIN_WAIT_SHARE;
 
 		if (delta <= 0 || is_found_wait > is_big_wait ||
 		    (is_found_wait == is_big_wait && delta <= most))
