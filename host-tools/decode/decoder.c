@@ -17,7 +17,7 @@
 
 #include "clock.h"
 #include "guest.h"
-#include "page.h"
+#include "wire/page.h"
 #include "tasks.h"
 #include "timebase.h"
 

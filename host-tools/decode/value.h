@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "wire/bytes.h"
 #include "format.h"
 
 /* Of longer arrays only the beginning is shown: many fields may lead to one place. */

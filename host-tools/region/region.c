@@ -32,6 +32,32 @@ static bool is_inside(uint64_t offset, uint64_t count, uint64_t entry_size, uint
 }
 
 /**
+ * check_window - check where the driver's part ends and what lies behind it
+ * @host: the parts before are checked
+ */
+static bool check_window(const struct region_host *host, GError **error)
+{
+	uint64_t size = host->window_size;
+	int i;
+
+	if (host->guest_end <= host->guest_offset || host->guest_end > host->region_size ||
+	    host->guest_end % VHT_WINDOW_ALIGN != 0) {
+		BAD("damaged region: guest_end=%" PRIu64, host->guest_end);
+		return false;
+	}
+	for (i = 0; size && i < 2; i++) {
+		if (size % VHT_WINDOW_ALIGN == 0 && host->window_offset[i] % VHT_WINDOW_ALIGN == 0 &&
+		    is_inside(host->window_offset[i], 1, size, host->guest_end,
+			      host->region_size))
+			continue;
+		BAD("damaged region: window size=%" PRIu64 " offset=%" PRIu64, size,
+		    host->window_offset[i]);
+		return false;
+	}
+	return true;
+}
+
+/**
  * parse_host - check the constant part of the host header [R4]
  * @raw: a private copy of it
  * @size: bytes that are mapped
@@ -67,6 +93,11 @@ static bool parse_host(const struct vht_host_header *raw, uint64_t size, struct 
 		.counter_hz = le64toh(raw->counter_hz),
 		.start_mono_ns = le64toh(raw->start_mono_ns),
 		.start_real_ns = le64toh(raw->start_real_ns),
+		.guest_end = le64toh(raw->guest_end),
+		.window_addr = le64toh(raw->window_addr),
+		.window_size = le64toh(raw->window_size),
+		.window_offset = { le64toh(raw->window_offset[0]),
+				   le64toh(raw->window_offset[1]) },
 	};
 	memcpy(host.uuid, raw->uuid, sizeof(host.uuid));
 	memcpy(host.boot_id, raw->boot_id, sizeof(host.boot_id));
@@ -106,6 +137,9 @@ static bool parse_host(const struct vht_host_header *raw, uint64_t size, struct 
 		    host.consumer_offset, host.consumer_count, host.consumer_size);
 		return false;
 	}
+
+	if (!check_window(&host, error))
+		return false;
 
 	*out = host;
 	return true;
@@ -235,6 +269,9 @@ void region_live(const struct region *region, struct region_live *out)
 	out->reader = load_le32(&header->reader);
 	out->reader_pid = load_le32(&header->reader_pid);
 	out->alive = load_le32(&header->alive);
+	/* partner: the device's store after it has zeroed the place [W3] */
+	out->window_epoch[0] = load_acquire_le32(&header->window_epoch[0]);
+	out->window_epoch[1] = load_acquire_le32(&header->window_epoch[1]);
 }
 
 enum region_guest_state region_guest(const struct region *region, struct region_guest *out,
@@ -282,7 +319,7 @@ enum region_guest_state region_guest(const struct region *region, struct region_
 	    guest.stream_size < sizeof(struct vht_stream) || guest.stream_size % 64 != 0 ||
 	    guest.stream_offset % 64 != 0 ||
 	    !is_inside(guest.stream_offset, guest.stream_count, guest.stream_size,
-		       region->host.guest_offset + sizeof(raw), region->size))
+		       region->host.guest_offset + sizeof(raw), region->host.guest_end))
 		goto bad_table;
 
 	*out = guest;

@@ -39,6 +39,10 @@ struct region_host {
 	uint8_t boot_id[16];
 	char name[65];
 	char vmm[65];
+	uint64_t guest_end;
+	uint64_t window_addr;
+	uint64_t window_size;
+	uint64_t window_offset[2];
 };
 
 /**
@@ -49,6 +53,7 @@ struct region_live {
 	uint32_t reader;
 	uint32_t reader_pid;
 	uint32_t alive;
+	uint32_t window_epoch[2];
 };
 
 /**

@@ -49,7 +49,7 @@ void ring_init_guest(struct ring *ring, const struct region *region,
 		     const struct region_guest *guest, uint32_t index)
 {
 	init(ring, region, region_guest_entry(region, guest, index),
-	     region->host.guest_offset + sizeof(struct vht_guest_header), region->size,
+	     region->host.guest_offset + sizeof(struct vht_guest_header), region->host.guest_end,
 	     VHT_STREAM_ID_GUEST + index);
 	ring->has_generation = true;
 	ring->epoch = guest->epoch;

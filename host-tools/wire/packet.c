@@ -54,6 +54,10 @@ enum packet_defect packet_parse(const void *bytes, uint64_t size, struct packet_
 		.events_discarded = le64toh(raw.events_discarded),
 		.clock = le64toh(raw.clock),
 		.counter = le64toh(raw.counter),
+		.skip = le32toh(raw.skip),
+		.subbufs_lost = le32toh(raw.subbufs_lost),
+		.seen_after = le64toh(raw.seen_after),
+		.seen_before = le64toh(raw.seen_before),
 	};
 
 	/*
@@ -98,4 +102,8 @@ void packet_build(const struct packet_header *header, struct vht_packet *out)
 	out->events_discarded = htole64(header->events_discarded);
 	out->clock = htole64(header->clock);
 	out->counter = htole64(header->counter);
+	out->skip = htole32(header->skip);
+	out->subbufs_lost = htole32(header->subbufs_lost);
+	out->seen_after = htole64(header->seen_after);
+	out->seen_before = htole64(header->seen_before);
 }

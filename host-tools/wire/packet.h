@@ -34,6 +34,10 @@ struct packet_header {
 	uint64_t events_discarded;
 	uint64_t clock;
 	uint64_t counter;
+	uint32_t skip;
+	uint32_t subbufs_lost;
+	uint64_t seen_after;
+	uint64_t seen_before;
 };
 
 /**

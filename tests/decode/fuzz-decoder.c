@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decode/bytes.h"
+#include "wire/bytes.h"
 #include "decode/decoder.h"
 #include "decode/text.h"
 

@@ -2,7 +2,7 @@
 /* Fuzzing the framing: the input is a sub-buffer; its first byte says which long. */
 #include <stdlib.h>
 
-#include "decode/page.h"
+#include "wire/page.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

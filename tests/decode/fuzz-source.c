@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../host/scratch.h"
-#include "decode/bytes.h"
+#include "wire/bytes.h"
 #include "plugin/recording.h"
 
 static const char *const files[] = {

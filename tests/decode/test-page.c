@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "decode/page.h"
+#include "wire/page.h"
 
 struct page {
 	uint8_t data[512];

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 memory=/dev/shm
 [ -w "$memory" ] || memory=$tap_dir
 seconds=${HYPERTRACE_FUZZ_SECONDS:-10}
-for target in region stream metadata recording; do
+for target in region stream metadata recording window; do
 	program=build/host/tests/host/fuzz-$target
 	if [ ! -x "$program" ]; then
 		skip "fuzz $target" "clang is not installed"

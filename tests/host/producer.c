@@ -63,6 +63,7 @@ void producer_init(struct producer *producer, void *base, uint64_t size, const c
 	snprintf((char *)host->vmm, sizeof(host->vmm), "test");
 	host->epoch = 1;
 	host->alive = 1;
+	host->guest_end = size;
 	init_stream(producer, &producer->vmm, (void *)(producer->base + HOST_STREAM_OFFSET),
 		    VHT_STREAM_ID_VMM, VHT_SOURCE_VMM, VHT_CPU_NONE, VHT_CLOCK_HOST_MONOTONIC,
 		    HOST_RING_OFFSET, HOST_RING_SIZE);
@@ -70,6 +71,35 @@ void producer_init(struct producer *producer, void *base, uint64_t size, const c
 	producer->vmm.epoch = 1;
 	producer->guest = (void *)(producer->base + VHT_REGION_ALIGN);
 	__atomic_store_n(&host->magic, VHT_HOST_MAGIC, __ATOMIC_RELEASE);
+}
+
+void producer_window(struct producer *producer, uint64_t size, uint32_t epoch)
+{
+	struct vht_host_header *host = producer->host;
+
+	assert(producer->size >= VHT_REGION_MIN_SIZE + 2 * size);
+	host->guest_end = producer->size - 2 * size;
+	host->features |= VHT_FEATURE_WINDOW;
+	host->window_addr = 0x10000000;
+	host->window_size = size;
+	host->window_offset[0] = host->guest_end;
+	host->window_offset[1] = host->guest_end + size;
+	host->window_epoch[0] = epoch;
+}
+
+uint8_t *producer_window_place(const struct producer *producer, unsigned int place)
+{
+	return producer->base + producer->host->window_offset[place];
+}
+
+void producer_window_turn(struct producer *producer, unsigned int place, uint32_t epoch)
+{
+	struct vht_host_header *host = producer->host;
+
+	__atomic_store_n(&host->window_epoch[place], 0, __ATOMIC_SEQ_CST);
+	memset(producer_window_place(producer, place), 0, host->window_size);
+	host->epoch = epoch;
+	__atomic_store_n(&host->window_epoch[place], epoch, __ATOMIC_RELEASE);
 }
 
 void producer_driver(struct producer *producer, uint32_t epoch, uint32_t generation,

@@ -52,6 +52,19 @@ struct producer {
 void producer_init(struct producer *producer, void *base, uint64_t size, const char *name);
 
 /*
+ * producer_window - lay out a window; before anybody reads the region
+ * @size: of each of its two places
+ * @epoch: that lies in place 0
+ */
+void producer_window(struct producer *producer, uint64_t size, uint32_t epoch);
+
+/* producer_window_place - the memory of a place */
+uint8_t *producer_window_place(const struct producer *producer, unsigned int place);
+
+/* producer_window_turn - a reset begins an epoch in a place [W3] */
+void producer_window_turn(struct producer *producer, unsigned int place, uint32_t epoch);
+
+/*
  * producer_driver - be a driver that starts: stream 0 is metadata, the others
  * are of @source, one a CPU
  */

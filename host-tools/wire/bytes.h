@@ -3,8 +3,8 @@
  * Little-endian numbers at any address. Guests are little-endian: both
  * architectures the device runs on.
  */
-#ifndef HYPERTRACE_DECODE_BYTES_H
-#define HYPERTRACE_DECODE_BYTES_H
+#ifndef HYPERTRACE_WIRE_BYTES_H
+#define HYPERTRACE_WIRE_BYTES_H
 
 #include <glib.h>
 #include <stdint.h>

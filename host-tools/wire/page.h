@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One ftrace sub-buffer, event by event: the content of a %VHT_PACKET_FTRACE
- * packet. Knows the ring buffer's framing and nothing of what the events mean.
+ * One ftrace sub-buffer, event by event: the content of a %VHT_PACKET_FTRACE or
+ * %VHT_PACKET_WINDOW packet. Knows the ring buffer's framing and nothing of what the events mean.
  */
-#ifndef HYPERTRACE_DECODE_PAGE_H
-#define HYPERTRACE_DECODE_PAGE_H
+#ifndef HYPERTRACE_WIRE_PAGE_H
+#define HYPERTRACE_WIRE_PAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -17,11 +17,11 @@
  *
  * Every length is the guest's word and is checked before use.
  */
-#include "page.h"
+#include "wire/page.h"
 
 #include <string.h>
 
-#include "bytes.h"
+#include "wire/bytes.h"
 
 #define TYPE_PADDING		29
 #define TYPE_TIME_EXTEND	30

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading a window: the persistent ring buffer of a Linux guest, while the guest
+ * writes it and does not know that somebody reads.
+ *
+ * Theory of operation. The writer is kernel/trace/ring_buffer.c; each CPU has a
+ * buffer of its own, which it alone writes. Slots 1 to n-1 of buffers[] are the
+ * ring, slot 0 is the sub-buffer that the guest's own readers have taken out. To go
+ * on from sub-buffer P to the next one N in the ring the writer
+ *
+ *  1. if N is the oldest (the ring is full): moves head_buffer past N
+ *     (rb_handle_head_page: cmpxchg, a full barrier), N's events are given up;
+ *  2. sets N's commit to 0 (rb_tail_page_update), then makes N the tail
+ *     (cmpxchg, a full barrier);
+ *  3. pads the rest of P (rb_reset_tail), then, once the outermost of the
+ *     events that interrupted each other is done, sets P's final commit and then
+ *     commit_buffer to N (rb_set_commit_to_write);
+ *  4. writes the first event into N's data, N's time_stamp, and, after a write
+ *     barrier, N's commit; then event by event data, barrier, commit.
+ *
+ * So within one use of a sub-buffer time_stamp stays the same, commit only
+ * grows, and data below commit does not change; between two uses commit is 0.
+ * The reader loads commit (acquire), copies, executes a read barrier, and loads
+ * commit and then time_stamp again. If a byte of the next use was copied,
+ * commit is 0 or one of the next use by then, and in the latter case the
+ * time_stamp, loaded after it, is the next use's too. Only if commit has not become
+ * smaller and time_stamp is the same, the copy counts. A clock that stands still
+ * (it does, before the guest has found its time source) may give two uses one
+ * time_stamp; so the copy is compared with the memory once more, which then holds
+ * the one use or the other, but not a mixture.
+ *
+ * A sub-buffer is complete when the writer has left it. That commit_buffer has
+ * moved says so, but on a machine that reorders stores the last commit may become
+ * visible after that; the commit of the next sub-buffer, which is behind a write
+ * barrier, comes later than both. So a sub-buffer counts as complete when
+ * the next one has a commit, or commit_buffer is beyond that. Others are begun:
+ * what is in them is taken only when nothing was added for a second, at a flush,
+ * and at the end; later packets of the same sub-buffer skip it.
+ *
+ * A reader in the guest swaps the oldest sub-buffer with the one in slot 0: it
+ * sets the commit of the old one to 0, then buffers[0], buffers[slot], head_buffer.
+ * Between the two stores into buffers[] a number is there twice: then the look is
+ * given up and repeated. The sub-buffer that was swapped out keeps its address and
+ * its content until the guest's next swap, and the writer may still be in it
+ * (commit_buffer says so; it goes on with head_buffer). It comes before head_buffer
+ * in time.
+ *
+ * Losses. Slots are used in their order, so the way of commit_buffer from look to
+ * look counts the sub-buffers that were begun, modulo the ring. It was less
+ * than once around if the newest sub-buffer of the last look is still what it was;
+ * then what lies between the last one taken and head_buffer was lost, exactly.
+ * Else the guest went around at least once, and the number is the least one.
+ * It is also the least one (of 0 perhaps) where the guest emptied its buffer (a write
+ * to its `trace` file or a change of its clock), or another kernel took over.
+ * Events that the guest's tracer itself refused, e.g. with overwriting switched
+ * off, leave no trace in the memory and are not known here.
+ *
+ * Another kernel in the same epoch (kexec) makes the description anew, or, 6.12,
+ * goes on in it with other addresses. When the description changes all CPUs
+ * are read from their start again. Where nothing tells but the clock, which
+ * begins again, that is taken for another kernel too.
+ *
+ * Nothing of the guest's is used before it was copied and checked, a call does
+ * a bounded amount of work [H2], and what makes no sense is told and looked at
+ * again: the next kernel may do better.
+ */
+#ifndef HYPERTRACE_REGION_WINDOW_H
+#define HYPERTRACE_REGION_WINDOW_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../wire/packet.h"
+#include "../wire/window.h"
+#include "region.h"
+
+/* Sub-buffers that one window_take() looks at. */
+#define WINDOW_TAKE_SUBBUFS	1024
+
+/* What was begun is taken after that time without anything new, ns. */
+#define WINDOW_IDLE_NS		1000000000ULL
+
+/**
+ * struct window_mark - a sub-buffer in one use of it
+ * @index: which one
+ * @time: its time_stamp
+ * @ring: its place in the ring, 0 is slot 1
+ * @number: how many were begun before it
+ * @commit: bytes of data that it had
+ * @sum: over the first @sum_size of them: a clock may stand still
+ * @sum_size: 0 if that is not known
+ */
+struct window_mark {
+	uint32_t index;
+	uint64_t time;
+	uint32_t ring;
+	uint64_t number;
+	uint32_t commit;
+	uint32_t sum_size;
+	uint64_t sum;
+};
+
+/**
+ * struct window_look - what one look at a CPU's buffer has found
+ * @ns: CLOCK_MONOTONIC just before
+ * @head_ring: place of the oldest sub-buffer in the ring
+ * @head: its number; above @commit if nothing is in the ring
+ * @commit: number of the sub-buffer that is being filled
+ * @commit_ring: its place in the ring; before the oldest if it is not there
+ * @is_on_reader: it is in slot 0
+ * @filled: that sub-buffer, its commit perhaps 0
+ * @grown_after: @filled.commit became what it is after this moment and ...
+ * @grown_before: ... before this one
+ */
+struct window_look {
+	uint64_t ns;
+	uint32_t head_ring;
+	uint64_t head;
+	uint64_t commit;
+	uint32_t commit_ring;
+	bool is_on_reader;
+	struct window_mark filled;
+	uint64_t grown_after;
+	uint64_t grown_before;
+};
+
+struct window;
+
+/**
+ * struct window_cpu - the reading side of one CPU's buffer
+ * @window: the window
+ * @cpu: number
+ * @kernel: which of the window's kernels its events are from
+ * @meta: its description, checked
+ * @slots: buffers[] as last copied
+ * @slot_of: the reverse
+ * @has_slots: both are valid
+ * @newest: newest sub-buffer with a commit at the last look, if @has_newest
+ * @older: the one before it, if @has_older
+ * @look: the last look, if @has_look
+ * @past: the one before, if @has_past
+ * @current: the sub-buffer that was taken last, if @has_current; its commit is
+ *	what was taken of it
+ * @is_done: all of it was taken
+ * @last_time: of the last event taken
+ * @next: number of the sub-buffer behind those that are taken or lost, if @has_next
+ * @is_continued: a recording ends with @current, which is not found yet
+ * @lost: sub-buffers lost since the last packet
+ * @has_gap: something was lost, even if @lost is 0
+ * @is_least: @lost is the least number
+ * @sequence: of the next packet
+ * @events: in the packets so far
+ * @subbufs_lost: in all packets so far
+ * @lost_before: of them, those before the first look
+ * @has_least: @subbufs_lost is the least number
+ * @torn: copies that were dropped
+ * @damaged: sub-buffers that were not what they have to be
+ * @wants_begun: take what is begun, once
+ * @is_absent: its description is not there any more
+ * @told: what the last description packet said, if @has_told
+ * @problem: what is wrong with it now, or NULL
+ */
+struct window_cpu {
+	struct window *window;
+	uint32_t cpu;
+	uint32_t kernel;
+	struct window_cpu_meta meta;
+	uint32_t *slots;
+	uint32_t *slot_of;
+	bool has_slots;
+	struct window_mark newest;
+	bool has_newest;
+	struct window_mark older;
+	bool has_older;
+	struct window_look look;
+	bool has_look;
+	struct window_look past;
+	bool has_past;
+	struct window_mark current;
+	bool has_current;
+	bool is_done;
+	uint64_t last_time;
+	uint64_t next;
+	bool has_next;
+	bool is_continued;
+	uint64_t lost;
+	bool has_gap;
+	bool is_least;
+	uint64_t sequence;
+	uint64_t events;
+	uint64_t subbufs_lost;
+	uint64_t lost_before;
+	bool has_least;
+	uint64_t torn;
+	uint64_t damaged;
+	bool wants_begun;
+	bool is_absent;
+	struct window_meta told;
+	bool has_told;
+	const char *problem;
+};
+
+/**
+ * struct window - the reading side of one place in one epoch
+ * @region: the region
+ * @place: 0 or 1
+ * @epoch: that lies there
+ * @base: of the place
+ * @size: bytes
+ * @head: the description's common part, valid if its layout is not
+ *	%WINDOW_LAYOUT_NONE
+ * @cpus: struct window_cpu *, as far as found
+ * @kernel: 0, 1, 2...: how often another kernel took over
+ * @was_empty: the place was seen without a description: nothing came before
+ * @problem: why nothing can be read, or NULL
+ * @problem_ns: since when there is one
+ */
+struct window {
+	const struct region *region;
+	unsigned int place;
+	uint32_t epoch;
+	const uint8_t *base;
+	uint64_t size;
+	struct window_head head;
+	GPtrArray *cpus;
+	uint32_t kernel;
+	bool was_empty;
+	const char *problem;
+	uint64_t problem_ns;
+};
+
+/**
+ * window_init - begin to read a place
+ * @window: to set
+ * @region: with a window; must outlive it
+ * @place: 0 or 1
+ * @epoch: that window_epoch said
+ */
+void window_init(struct window *window, const struct region *region, unsigned int place,
+		 uint32_t epoch);
+
+/** window_fini - free what window_init() and window_look() made */
+void window_fini(struct window *window);
+
+/**
+ * window_is_same - see whether the place still holds the epoch [W3]
+ * @window: the window
+ *
+ * A read barrier goes first: what was copied before is the epoch's.
+ *
+ * Return: false if it does not.
+ */
+bool window_is_same(const struct window *window);
+
+/**
+ * window_look - read the description, and find the CPUs
+ * @window: the window
+ * @now_ns: CLOCK_MONOTONIC
+ */
+void window_look(struct window *window, uint64_t now_ns);
+
+/**
+ * window_problem - why the window cannot be read
+ * @window: the window
+ * @now_ns: CLOCK_MONOTONIC
+ *
+ * A description that is being written is no problem: only what stays for a
+ * second is told.
+ *
+ * Return: a constant string, or NULL.
+ */
+const char *window_problem(const struct window *window, uint64_t now_ns);
+
+/**
+ * window_cpu_entry - the stream that a CPU's buffer is in a recording
+ * @cpu: the CPU
+ * @out: the entry; counters as of now
+ */
+void window_cpu_entry(const struct window_cpu *cpu, struct stream_entry *out);
+
+/**
+ * window_cpu_continue - go on where an earlier recorder was
+ * @cpu: the CPU, of which nothing was taken yet
+ * @meta: the last description in the recording
+ * @time: time_stamp of the last sub-buffer in the recording
+ * @taken: bytes of data of it
+ * @last_time: of the last event
+ * @sequence: of the next packet
+ * @events: in the recording
+ */
+void window_cpu_continue(struct window_cpu *cpu, const struct window_meta *meta, uint64_t time,
+			 uint32_t taken, uint64_t last_time, uint64_t sequence, uint64_t events);
+
+/**
+ * enum window_result - how window_cpu_take() ended
+ * @WINDOW_EMPTY: there was nothing more
+ * @WINDOW_MORE: it stopped because of its bounds, or has to look again
+ */
+enum window_result {
+	WINDOW_EMPTY,
+	WINDOW_MORE,
+};
+
+/**
+ * window_cpu_take - copy sub-buffers
+ * @cpu: the CPU
+ * @out: packets are appended: a description where there is something new to say,
+ *	then sub-buffers
+ * @limit: bytes that @out may hold; exceeded by at most one packet
+ * @wants_begun: take what the begun sub-buffer holds too
+ * Return: how it ended.
+ */
+enum window_result window_cpu_take(struct window_cpu *cpu, GByteArray *out, uint64_t limit,
+				   bool wants_begun);
+
+#endif
