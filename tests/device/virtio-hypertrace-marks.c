@@ -114,7 +114,10 @@ static void test_none(void)
     vm_end(vm);
 }
 
-/* Write, then read all that is there, in pieces of each size. */
+/*
+ * Read all that is there, in pieces of each size. None reaches behind the last
+ * port: QEMU 11's serial port ends QEMU then, watched or not.
+ */
 static void exercise(QTestState *q, GString *log)
 {
     static const uint16_t port[] = {
@@ -129,10 +132,15 @@ static void exercise(QTestState *q, GString *log)
 
     for (i = 0; i < G_N_ELEMENTS(port); i++) {
         for (at = 0; at < 8; at++) {
-            g_string_append_printf(log, "%x+%d: %x %x %x\n", port[i], at,
-                                   qtest_inb(q, port[i] + at),
-                                   qtest_inw(q, port[i] + at),
-                                   qtest_inl(q, port[i] + at));
+            g_string_append_printf(log, "%x+%d: %x", port[i], at,
+                                   qtest_inb(q, port[i] + at));
+            if (at + 2 <= 8) {
+                g_string_append_printf(log, " %x", qtest_inw(q, port[i] + at));
+            }
+            if (at + 4 <= 8) {
+                g_string_append_printf(log, " %x", qtest_inl(q, port[i] + at));
+            }
+            g_string_append_c(log, '\n');
         }
     }
 }
