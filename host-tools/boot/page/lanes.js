@@ -109,26 +109,23 @@ function initcallItems(span) {
 	}));
 }
 
-/** itemOfSlice - what a vCPU does in a slice */
-function itemOfSlice(vcpu, slice) {
+/** itemOfSlice - what a vCPU does in a slice of its row */
+function itemOfSlice({ vcpu, colors }, slice) {
 	const [start, end, state, index] = slice;
 	const task = list(vcpu.tasks)[index];
 	const names = ['idle', task ? task.comm : 'task', 'interrupt'];
 
 	return {
-		kind: 'slice', start, end, name: names[state] || 'not known', color: sliceColor(vcpu, slice),
+		kind: 'slice', start, end, name: names[state] || 'not known', color: sliceColor(slice, colors),
 		of: { vcpu, state, task, start, end },
 	};
 }
 
-function sliceColor(vcpu, slice) {
-	if (slice[2] === 0)
+/** sliceColor - COLORS are those of the vCPU's tasks */
+function sliceColor([, , state, task], colors) {
+	if (state === 0)
 		return 'state-idle';
-	if (slice[2] === 2)
-		return 'state-irq';
-	const task = vcpu.tasks && vcpu.tasks[slice[3]];
-
-	return taskColor(task && task.comm);
+	return state === 2 ? 'state-irq' : colors[task] || 'task-none';
 }
 
 /**
@@ -151,7 +148,7 @@ function lanesOf(span) {
 			id: 'vcpus', name: 'vCPUs',
 			rows: list(span.vcpus).map((vcpu) => ({
 				label: 'CPU ' + text(vcpu.cpu), style: 'vcpu', vcpu, slices: list(vcpu.slices),
-				colors: list(vcpu.tasks).map((task) => taskColor(task.comm)),
+				colors: list(vcpu.tasks).map((one) => taskColor(one.comm)),
 			})),
 		},
 		{ id: 'initcalls', name: 'Initcalls', rows: packed(initcallItems(span), 0) },

@@ -608,7 +608,7 @@ class View {
 		const rows = list(functions.list);
 		const most = Math.max(1, ...rows.map((row) => number(isTimed ? row.self_ns : row.calls) || 0));
 		const parts = [make('h2', {}, `Functions: ${count(functions.calls)} calls`,
-			functions.has_overrun ? make('span', { class: 'quiet' }, ' some were too deep to be seen') : null)];
+			functions.has_overrun ? make('span', { class: 'quiet' }, '; the graph was cut, the table was not') : null)];
 
 		if (functions.tree) {
 			this.flame = new Flame({ tree: functions.tree, unit, palette: this.palette });

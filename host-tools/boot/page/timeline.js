@@ -209,7 +209,7 @@ class Timeline {
 		if (row.style === 'vcpu') {
 			const slice = row.slices[lowerBound(row.slices, (one) => one[1] <= time)];
 
-			return slice && slice[0] <= time ? itemOfSlice(row.vcpu, slice) : null;
+			return slice && slice[0] <= time ? itemOfSlice(row, slice) : null;
 		}
 		const next = lowerBound(row.items, (item) => item.start <= time);
 		const near = row.items.slice(Math.max(0, next - 1), next + 1).map((item) => {
@@ -785,8 +785,6 @@ class Timeline {
 		const { slices } = row;
 		const scale = this.plot / (to - from);
 		const high = ROW - 2;
-		const colorOf = (slice) => (slice[2] === 0 ? 'state-idle' : slice[2] === 2 ? 'state-irq'
-			: row.colors[slice[3]] || 'task-none');
 		let column = -1, busy = 0, idle = 0, best = 0, color = null;
 		const flush = () => {
 			if (column >= 0 && busy + idle > 0) {
@@ -823,20 +821,21 @@ class Timeline {
 					busy += slice[1] - slice[0];
 					if (slice[1] - slice[0] > best) {
 						best = slice[1] - slice[0];
-						color = colorOf(slice);
+						color = sliceColor(slice, row.colors);
 					}
 				}
 				continue;
 			}
 			flush();
 			column = -1;
-			this.drawSlice(context, row, slice, { left, width, y, color: colorOf(slice) });
+			this.drawSlice(context, row, slice, { left, width, y });
 		}
 		flush();
 	}
 
-	drawSlice(context, row, slice, { left, width, y, color }) {
+	drawSlice(context, row, slice, { left, width, y }) {
 		const { palette } = this;
+		const color = sliceColor(slice, row.colors);
 		const task = row.vcpu.tasks && row.vcpu.tasks[slice[3]];
 		const name = slice[2] === 0 ? '' : slice[2] === 2 ? 'interrupt' : task ? task.comm : '';
 
