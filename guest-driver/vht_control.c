@@ -411,6 +411,21 @@ void vht_control_close(struct vht *vht)
 }
 
 /**
+ * vht_control_reopen - undo vht_control_close(), for another generation of the driver
+ *
+ * @vht: the device
+ */
+void vht_control_reopen(struct vht *vht)
+{
+	struct vht_control *control = &vht->control;
+
+	WRITE_ONCE(control->closed, false);
+	vht_control_send(vht, VHT_MSG_DRIVER_UP, 0, vht->generation, init_utsname()->release);
+	/* What came meanwhile. */
+	queue_work(control->workers, &control->work);
+}
+
+/**
  * vht_control_say_gone - tell the device that the driver is done with the region
  *
  * @vht: the device

@@ -133,6 +133,16 @@ static bool vht_is_in_event(void)
 	return (preempt_count() & PREEMPT_MASK) > (is_idle_task(current) ? PREEMPT_OFFSET : 0);
 }
 
+/* Has the host another epoch? It may say so as often as it likes, and is heeded once a second. */
+static void vht_drain_check_epoch(struct vht *vht)
+{
+	if (likely(!vht_region_is_renewed(vht)) ||
+	    time_before(jiffies, READ_ONCE(vht->next_renewal)))
+		return;
+	WRITE_ONCE(vht->next_renewal, jiffies + HZ);
+	schedule_work(&vht->renew_work);
+}
+
 static void vht_drain_timer(struct timer_list *timer)
 {
 	struct vht_cpu *self = timer_container_of(self, timer, timer);
@@ -148,6 +158,7 @@ static void vht_drain_timer(struct timer_list *timer)
 	WRITE_ONCE(self->drained, jiffies);
 	vht_drain_others(vht);
 	vht_metadata_poll(vht);
+	vht_drain_check_epoch(vht);
 
 	if (READ_ONCE(self->online))
 		mod_timer(&self->timer, jiffies +
@@ -345,5 +356,22 @@ void vht_drain_close(struct vht *vht)
 			raw_spin_unlock_bh(&producer->lock);
 			source->ops->close(producer);
 		}
+	}
+}
+
+/**
+ * vht_drain_forget - as vht_drain_close(), but leave everything where it is
+ *
+ * @vht: the device; no timer runs any more
+ *
+ * Context: process.
+ */
+void vht_drain_forget(struct vht *vht)
+{
+	unsigned int i, cpu;
+
+	for (i = 0; i < vht->source_count; i++) {
+		for_each_possible_cpu(cpu)
+			vht->sources[i].ops->close(&vht->sources[i].producers[cpu]);
 	}
 }

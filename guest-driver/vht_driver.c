@@ -123,8 +123,8 @@ static void vht_page_work(struct work_struct *work)
 	vht_ftrace_fit_pages(container_of(work, struct vht, page_work));
 }
 
-/* From a mapped region and open sources to a running driver. */
-static int vht_start(struct vht *vht)
+/* Divides the region and begins to fill it. */
+static int vht_start_streams(struct vht *vht)
 {
 	unsigned int i, cpu;
 	int ret;
@@ -147,14 +147,8 @@ static int vht_start(struct vht *vht)
 	ret = vht_end_start(vht);
 	if (ret)
 		goto err_drain;
-	ret = vht_control_start(vht);
-	if (ret)
-		goto err_end;
-	vht->running = true;
 	return 0;
 
-err_end:
-	vht_end_stop(vht);
 err_drain:
 	vht_drain_stop(vht);
 	cancel_work_sync(&vht->page_work);
@@ -165,6 +159,63 @@ err_region:
 	vht_region_set_gone(vht);
 	dev_err(&vht->vdev->dev, "cannot start: %pe\n", ERR_PTR(ret));
 	return ret;
+}
+
+/* From a mapped region and open sources to a running driver. */
+static int vht_start(struct vht *vht)
+{
+	int ret;
+
+	ret = vht_start_streams(vht);
+	if (ret)
+		return ret;
+	ret = vht_control_start(vht);
+	if (ret) {
+		vht_end_stop(vht);
+		vht_drain_stop(vht);
+		vht_metadata_stop(vht);
+		cancel_work_sync(&vht->page_work);
+		vht_drain_close(vht);
+		vht_region_set_gone(vht);
+		dev_err(&vht->vdev->dev, "cannot start: %pe\n", ERR_PTR(ret));
+		return ret;
+	}
+	vht->running = true;
+	return 0;
+}
+
+/*
+ * The VM's state was loaded, here or elsewhere: the host counts another epoch, and what
+ * we know of the region is of another one, or of another time [D3]. The sources keep what
+ * they hold for the new tables.
+ */
+static void vht_renew(struct vht *vht)
+{
+	vht->renewed = true;
+	vht_control_close(vht);
+	vht_end_stop(vht);
+	vht_drain_stop(vht);
+	vht_metadata_stop(vht);
+	cancel_work_sync(&vht->page_work);
+	vht_drain_forget(vht);
+	if (vht_start_streams(vht)) {
+		vht->running = false;
+		vht_control_stop(vht);
+		return;
+	}
+	vht_control_reopen(vht);
+}
+
+static void vht_renew_work(struct work_struct *work)
+{
+	struct vht *vht = container_of(work, struct vht, renew_work);
+
+	/* Who holds it starts or stops the driver. If it is needed still, we come again. */
+	if (!mutex_trylock(&vht_one_lock))
+		return;
+	if (vht_one == vht && vht->running && !vht->ending && vht_region_is_renewed(vht))
+		vht_renew(vht);
+	mutex_unlock(&vht_one_lock);
 }
 
 /* Puts what the sources hold into the rings [G4], says why [G5] and goodbye, and stops. */
@@ -207,6 +258,7 @@ static int vht_probe(struct virtio_device *vdev)
 	vht->vdev = vdev;
 	vdev->priv = vht;
 	INIT_WORK(&vht->page_work, vht_page_work);
+	INIT_WORK(&vht->renew_work, vht_renew_work);
 
 	ret = vht_region_map(vht);
 	if (ret)
@@ -239,6 +291,8 @@ static void vht_remove(struct virtio_device *vdev)
 	mutex_lock(&vht_one_lock);
 	vht_one = NULL;
 	vht_stop(vht, VHT_END_UNBOUND);
+	/* It has nothing to do any more, and does not wait for the lock. */
+	cancel_work_sync(&vht->renew_work);
 	vht_close_sources(vht);
 	vht_region_unmap(vht);
 	kfree(vht);
@@ -249,13 +303,20 @@ static void vht_remove(struct virtio_device *vdev)
 /* The host's memory may be another when the guest comes back: all begins anew. */
 static int vht_freeze(struct virtio_device *vdev)
 {
+	mutex_lock(&vht_one_lock);
 	vht_stop(vdev->priv, VHT_END_SUSPEND);
+	mutex_unlock(&vht_one_lock);
 	return 0;
 }
 
 static int vht_restore(struct virtio_device *vdev)
 {
-	return vht_start(vdev->priv);
+	int ret;
+
+	mutex_lock(&vht_one_lock);
+	ret = vht_start(vdev->priv);
+	mutex_unlock(&vht_one_lock);
+	return ret;
 }
 #endif
 

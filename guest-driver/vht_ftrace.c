@@ -461,10 +461,10 @@ static int vht_ftrace_start(struct vht_producer *producer)
 	raw_spin_lock_bh(&producer->lock);
 	/*
 	 * The first driver of a guest answers for all that was lost since boot; a later
-	 * one for what it sees.
+	 * one, and one that begins anew, for what it sees.
 	 */
 	ftrace->seen_read = ring_buffer_read_events_cpu(buffer, producer->cpu);
-	if (producer->vht->generation > 1)
+	if (producer->vht->generation > 1 || producer->vht->renewed)
 		ftrace->seen_lost = vht_ftrace_lost(buffer, producer->cpu);
 	ftrace->page_size = vht_read_page_size(&page, buffer);
 	ftrace->page = page;

@@ -272,6 +272,9 @@ struct vht_control {
  * @ending: the guest goes down: everything is taken at once
  * @next_scan: jiffies of the next look at CPUs that do not drain themselves
  * @page_work: gets read pages of another size
+ * @renew_work: begins anew in another epoch
+ * @next_renewal: jiffies before which that is not done
+ * @renewed: that was done: the sources have lost events before, which others counted
  * @reboot: tells that the guest goes down
  * @panic: tells that it panics
  * @dumper: tells that it is about to be gone, one way or the other
@@ -295,6 +298,9 @@ struct vht {
 	bool ending;
 	unsigned long next_scan;
 	struct work_struct page_work;
+	struct work_struct renew_work;
+	unsigned long next_renewal;
+	bool renewed;
 	struct notifier_block reboot;
 	struct notifier_block panic;
 	struct kmsg_dumper dumper;
@@ -336,6 +342,7 @@ static inline void vht_set_step(struct vht_producer *producer, enum vht_step ste
 int vht_region_map(struct vht *vht);
 void vht_region_unmap(struct vht *vht);
 int vht_region_layout(struct vht *vht);
+bool vht_region_is_renewed(const struct vht *vht);
 void vht_region_set_end(struct vht *vht, u32 reason, u32 stage, const char *text);
 void vht_region_set_gone(struct vht *vht);
 
@@ -345,6 +352,7 @@ void vht_drain_stop(struct vht *vht);
 bool vht_drain_everything(struct vht *vht, enum vht_drain how);
 void vht_drain_rescue(struct vht *vht, bool alone);
 void vht_drain_close(struct vht *vht);
+void vht_drain_forget(struct vht *vht);
 void vht_publish(struct vht_producer *producer, u64 stuck);
 
 /* vht_ftrace.c */
@@ -391,6 +399,7 @@ void vht_metadata_poll(struct vht *vht);
 /* vht_control.c */
 int vht_control_start(struct vht *vht);
 void vht_control_close(struct vht *vht);
+void vht_control_reopen(struct vht *vht);
 void vht_control_say_gone(struct vht *vht);
 void vht_control_stop(struct vht *vht);
 

@@ -332,6 +332,22 @@ int vht_region_layout(struct vht *vht)
 }
 
 /**
+ * vht_region_is_renewed - has the host begun another epoch?
+ *
+ * @vht: the device
+ *
+ * Context: any.
+ *
+ * Return: true if what we laid out is of an epoch before.
+ */
+bool vht_region_is_renewed(const struct vht *vht)
+{
+	const struct vht_host_header *host = vht->base;
+
+	return le32_to_cpu(READ_ONCE(host->epoch)) != READ_ONCE(vht->epoch);
+}
+
+/**
  * vht_region_set_end - say why the guest, or the driver, ends, and how far that is [G5]
  *
  * @vht: the device; its rings hold all that there was

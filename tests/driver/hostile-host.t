@@ -20,6 +20,7 @@ MODULE = '/lib/virtio_hypertrace.ko'
 FIELDS = {'magic': (0, '<Q'), 'version': (8, '<I'), 'region_size': (24, '<Q'), 'guest_offset': (32, '<Q'),
           'consumer_offset': (56, '<Q'), 'consumer_count': (64, '<I'), 'consumer_size': (68, '<I'),
           'guest_end': (280, '<Q')}
+EPOCH_AT = vm.Region.HOST.size - 16
 READER_AT = vm.Region.HOST.size - 12
 MIB = 1 << 20
 
@@ -165,4 +166,39 @@ def guest_end(t):
         t.ok(os.pread(host.file.fileno(), 16 * MIB - end, end) == mark, 'nothing above it was written')
 
 
-tap.main(headers, guest_end, positions)
+def epochs(t):
+    """Another epoch, as after a snapshot was loaded: the driver begins anew, and at its leisure [D3]."""
+    each = 20000
+    with vm.Guest(vm.scratch(), append='trace_buf_size=8M') as guest:
+        guest.ready()
+        host = Host(guest.region_path)
+        region = guest.region()
+        first = host.read(EPOCH_AT, '<I')
+        guest.count_getppid()
+        guest.sh('workload syscalls 1000 0 1')
+        vm.wait_for('the first events', lambda: sum(stream['events'] for stream in guest.streams()) >= 2000)
+        host.write(EPOCH_AT, '<I', first + 7)
+        vm.wait_for('the new epoch', lambda: region.guest()['epoch'] == first + 7 and region.guest()['state'] == 2, 30)
+        t.equal(region.guest()['generation'], 1, 'the driver begins anew in a new epoch')
+        guest.sh('workload syscalls %d 0 1' % each)
+        guest.stop_tracing()
+        events = vm.wait_for('all events', lambda: {stream['cpu']: stream['events'] for stream in guest.streams()} ==
+                             {0: each, 1: each}, 30)
+        t.ok(events, 'and has the events since, all of them')
+        # A mad host: it is heeded now and then, and the driver lives.
+        before = guest.sh("dmesg | grep -c 'KiB for each CPU'; true")
+        for turn in range(20000):
+            host.write(EPOCH_AT, '<I', random.getrandbits(32))
+        guest.sh('workload mix 20')
+        host.write(EPOCH_AT, '<I', first + 8)
+        vm.wait_for('the last epoch', lambda: region.guest()['epoch'] == first + 8 and region.guest()['state'] == 2, 30)
+        again = int(guest.sh("dmesg | grep -c 'KiB for each CPU'; true")) - int(before)
+        t.ok(1 <= again <= 60, 'epochs that change all the time are heeded now and then', again)
+        t.ok(guest.sh('rmmod virtio_hypertrace && insmod %s && echo yes' % MODULE).endswith('yes\n') and
+             vm.wait_for('the driver', lambda: region.guest()['state'] == 2), 'the driver can be replaced after that')
+        log = guest.sh('dmesg')
+        t.ok('Call Trace' not in log and 'BUG' not in log, 'the kernel has nothing to complain of', log[-3000:])
+        region.close()
+
+
+tap.main(headers, guest_end, positions, epochs)
