@@ -3,6 +3,7 @@
 
 A Guest is QEMU with our device and a stock kernel whose init is tests/guest/init;
 commands are run in it over its second serial port, and QEMU is reached over QMP.
+A SystemdGuest is the same with Debian and systemd on a disk.
 Whatever is waited for has a bound.
 """
 
@@ -204,11 +205,12 @@ class Guest:
     append      more kernel command line
     reboot      a reset resets, where else it would end QEMU
     device      more properties of the device (',size=8M')
+    boot        QEMU's arguments for what is booted, in place of kernel, initrd and append
     """
 
     def __init__(self, directory, name='vm', kernel='6.12', cpus=2, machine='pc', memory='512M',
                  append='', device='', extra=(), initrd=None, accelerator=None, start=True,
-                 shell=True, icount=None, has_device=True, reboot=False):
+                 shell=True, icount=None, has_device=True, reboot=False, boot=None):
         self.name, self.kernel = name, kernel
         self.run = os.path.join(directory, 'run')
         self.dir = os.path.join(self.run, name)
@@ -221,11 +223,13 @@ class Guest:
         for path in (self.serial_path, self.shell_path, qmp_path):
             if os.path.exists(path):
                 os.unlink(path)
-        initrd = initrd or initramfs(kernel, self.work)
-        # no_timer_check: on a busy host the kernel's test of its timer fails, and it panics
-        line = 'console=ttyS0 quiet panic=-1 no_timer_check ' + append
-        if shell:
-            line += ' ht.shell'
+        if not boot:
+            # no_timer_check: on a busy host the kernel's test of its timer fails, and it panics
+            line = 'console=ttyS0 quiet panic=-1 no_timer_check ' + append
+            if shell:
+                line += ' ht.shell'
+            boot = ['-kernel', os.path.join(BUILD, 'kernel-' + kernel, 'vmlinuz'),
+                    '-initrd', initrd or initramfs(kernel, self.work), '-append', line]
         args = [os.path.join(BUILD, 'qemu'), '-accel', accelerator or ('tcg' if icount else accel(kernel)),
                 '-machine', machine, '-name', name, '-m', memory,
                 '-smp', str(cpus),
@@ -233,9 +237,7 @@ class Guest:
                 '-serial', 'file:' + self.serial_path,
                 '-chardev', 'socket,id=shell,path=%s,server=on,wait=off' % self.shell_path,
                 '-serial', 'chardev:shell',
-                '-qmp', 'unix:%s,server=on,wait=off' % qmp_path,
-                '-kernel', os.path.join(BUILD, 'kernel-' + kernel, 'vmlinuz'),
-                '-initrd', initrd, '-append', line]
+                '-qmp', 'unix:%s,server=on,wait=off' % qmp_path, *boot]
         if has_device:
             args += ['-device', 'virtio-hypertrace,id=ht0,dir=%s%s' % (self.dir, device)]
         if icount is not None:
@@ -406,6 +408,113 @@ class Guest:
             return [stream for stream in region.streams() if stream['source'] == source]
         finally:
             region.close()
+
+
+_images = {}
+
+
+def image(kernel='6.12'):
+    """The directory of the systemd guest's image (build-aux/image), which is made if need be."""
+    if kernel not in _images:
+        built = os.path.join(BUILD, 'image-' + kernel)
+        _images[kernel] = os.path.realpath(built) if os.path.exists(built) else subprocess.run(
+            [os.path.join(TOP, 'build-aux/image'), kernel], check=True, stdout=subprocess.PIPE,
+            text=True).stdout.strip()
+    return _images[kernel]
+
+
+def cpio(files):
+    """An archive for behind an initramfs: {'path/in/it': bytes, or the path of a file}."""
+    out = bytearray()
+    ino = 1
+
+    def entry(name, mode, data=b''):
+        nonlocal ino
+        ino += 1
+        raw = name.encode() + b'\0'
+        out.extend(b'070701' + b''.join(b'%08X' % value for value in (
+            ino, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0)))
+        for part in (raw, data):
+            out.extend(part)
+            out.extend(b'\0' * (-len(out) % 4))
+
+    made = set()
+    for name, data in files.items():
+        if isinstance(data, str):
+            with open(data, 'rb') as file:
+                data = file.read()
+        parts = name.strip('/').split('/')
+        for depth in range(1, len(parts)):
+            directory = '/'.join(parts[:depth])
+            if directory not in made:
+                made.add(directory)
+                entry(directory, 0o040755)
+        entry('/'.join(parts), 0o100755, data)
+    entry('TRAILER!!!', 0)
+    return bytes(out)
+
+
+class SystemdGuest(Guest):
+    """One virtual machine with Debian and systemd (build-aux/image), on a disk that is
+    never changed: what the guest writes is forgotten with QEMU.
+
+        with vm.SystemdGuest(directory, cpus=4, boot='grub', firmware='ovmf') as guest:
+            guest.ready()           # the shell serves commands; the boot goes on
+            guest.booted()          # systemd has nothing left to start
+            print(guest.sh('systemd-analyze'))
+            guest.poweroff()        # as a user would; returns QEMU's exit status
+
+    boot        'direct' (QEMU loads kernel and initramfs) or 'grub' (the disk's own)
+    firmware    'seabios' or 'ovmf'
+    machine     'pc' with SeaBIOS and 'q35' with OVMF, if not given
+    append      more kernel command line; takes effect with GRUB too
+    initrd_files  more files for the initramfs (direct boot only), see cpio():
+                'ht-extra/NAME.ko' is loaded there, in order of the names, and
+                'ht-extra/run/systemd/system/NAME' becomes a unit
+    root        what the kernel mounts; a wrong one lets it panic
+    options     those of Guest; to see all of a boot, start=False, a Recorder, go()
+    """
+
+    def __init__(self, directory, name='systemd', kernel='6.12', cpus=1, boot='direct', firmware='seabios',
+                 machine=None, memory='1G', append='', initrd_files=None, root='LABEL=hypertrace',
+                 shell=True, extra=(), **options):
+        where = image(kernel)
+        work = os.path.join(directory, name + '.files')
+        os.makedirs(work, exist_ok=True)
+        line = 'root=%s ro console=ttyS0 quiet panic=-1 no_timer_check %s%s' % (
+            root, append, ' ht.shell' if shell else '')
+        args = ['-drive', 'file=%s,format=raw,if=none,id=disk,snapshot=on' % os.path.join(where, 'disk.raw'),
+                '-device', 'virtio-blk-pci,drive=disk,bootindex=1']
+        if firmware == 'ovmf':
+            variables = os.path.join(work, 'variables')
+            shutil.copy('/usr/share/OVMF/OVMF_VARS_4M.fd', variables)
+            args += ['-drive', 'if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
+                     '-drive', 'if=pflash,unit=1,format=raw,file=' + variables]
+        if boot == 'grub':
+            args += ['-smbios', 'type=11,value=' + line.replace(',', ',,')]
+        else:
+            initrd = os.path.join(where, 'initrd.img')
+            if initrd_files:
+                longer = os.path.join(work, 'initrd.img')
+                with open(initrd, 'rb') as old, open(longer, 'wb') as new:
+                    shutil.copyfileobj(old, new)
+                    new.write(b'\0' * (-new.tell() % 4) + cpio(initrd_files))
+                initrd = longer
+            args += ['-kernel', os.path.join(where, 'vmlinuz'), '-initrd', initrd, '-append', line]
+        super().__init__(directory, name, kernel, cpus, memory=memory, extra=extra, boot=args,
+                         machine=machine or ('q35' if firmware == 'ovmf' else 'pc'), **options)
+
+    def go(self):
+        """Let a guest begin that was made with start=False."""
+        self.qmp.call('cont')
+        return self
+
+    def booted(self, bound=300):
+        """Wait until systemd has finished the boot; return what it says of it: 'running'."""
+        return self.sh('systemctl is-system-running --wait', bound, check=False).strip()
+
+    def ready(self, bound=300):
+        return super().ready(bound)
 
 
 # The host tools
