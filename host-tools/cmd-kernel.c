@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "error.h"
+#include "kernel/keep.h"
 #include "kernel/make.h"
 
 #define NAME	"kernel"
@@ -64,6 +65,21 @@ static int remove_profiles(int argc, char **argv)
 	return 0;
 }
 
+/* Return: exit code. */
+static int put(const char *recording, const char *name)
+{
+	struct kernel_profile *profile = NULL;
+	GError *error = NULL;
+	unsigned int kept;
+
+	if (name)
+		profile = kernel_profile_load(name, &error);
+	if (!error && kernel_profile_keep(recording, profile, true, &kept, &error))
+		printf("%s: %u put\n", recording, kept);
+	kernel_profile_free(profile);
+	return error ? cmd_fail(NAME, error) : 0;
+}
+
 int cmd_kernel(int argc, char **argv)
 {
 	const char *named = g_getenv("HYPERTRACE_QEMU");
@@ -82,7 +98,7 @@ int cmd_kernel(int argc, char **argv)
 	};
 	struct kernel_make make;
 
-	if (!cmd_parse(&argc, &argv, "add KERNEL... | list | remove PROFILE...",
+	if (!cmd_parse(&argc, &argv, "add KERNEL... | list | remove PROFILE... | put RECORDING [PROFILE]",
 		       "Makes, shows and removes profiles of kernels: what it takes to read the\n"
 		       "trace of a guest whose driver never came up. A KERNEL is an image\n"
 		       "(vmlinuz), a Debian package of one, or an installed kernel's release; a\n"
@@ -102,5 +118,7 @@ int cmd_kernel(int argc, char **argv)
 		return list();
 	if (argc > 2 && !strcmp(argv[1], "remove"))
 		return remove_profiles(argc - 2, argv + 2);
-	return cmd_usage(NAME, "one of these is needed: add KERNEL..., list, remove PROFILE...");
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "put"))
+		return put(argv[2], argc > 3 ? argv[3] : NULL);
+	return cmd_usage(NAME, "one of these is needed: add KERNEL..., list, remove PROFILE..., put RECORDING [PROFILE]");
 }

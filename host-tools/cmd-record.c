@@ -20,6 +20,7 @@
 #include "decode/timebase.h"
 #include "error.h"
 #include "format.h"
+#include "kernel/keep.h"
 #include "lock.h"
 #include "session.h"
 #include "vm.h"
@@ -614,6 +615,22 @@ static bool complete(struct recorder *rec, GError **error)
 }
 
 /**
+ * keep_profile - let the recording tell of kernels whose driver did not
+ * @profile: what the user named, or NULL
+ */
+static void keep_profile(struct recorder *rec, const struct kernel_profile *profile)
+{
+	GError *error = NULL;
+	unsigned int kept;
+
+	/* the events are safe whatever comes of it */
+	if (!kernel_profile_keep(rec->path, profile, false, &kept, &error)) {
+		g_printerr("hypertrace: warning: %s\n", error->message);
+		g_error_free(error);
+	}
+}
+
+/**
  * abandon - after a failure: let go of the VMs, keep what is written
  */
 static void abandon(struct recorder *rec)
@@ -672,7 +689,7 @@ static char *default_output(void)
  * Return: the exit code.
  */
 static int record(const char *runtime_dir, const char *output, char **operands, const char *globs,
-		  uint64_t duration_ns, bool may_wait)
+		  uint64_t duration_ns, bool may_wait, const struct kernel_profile *profile)
 {
 	struct recorder rec = { .path = output, .signal_fd = open_signals() };
 	GPtrArray *vms = NULL;
@@ -694,8 +711,10 @@ static int record(const char *runtime_dir, const char *output, char **operands, 
 			break;
 	rec.status_ns = clock_mono_ns();
 	if (!error && run(&rec, duration_ns ? rec.status_ns + duration_ns : 0, &error) &&
-	    stop(&rec, &error))
+	    stop(&rec, &error)) {
+		keep_profile(&rec, profile);
 		complete(&rec, &error);
+	}
 
 	if (rec.writer && (rec.sessions->len || rec.finished->len)) {
 		abandon(&rec);
@@ -717,13 +736,19 @@ static int record(const char *runtime_dir, const char *output, char **operands, 
 int cmd_record(int argc, char **argv)
 {
 	g_autofree char *output = NULL, *events = NULL, *duration = NULL, *runtime_dir = NULL;
+	g_autofree char *kernel = NULL;
+	struct kernel_profile *profile = NULL;
+	GError *error = NULL;
 	gboolean may_wait = FALSE, must_be_new = FALSE;
 	uint64_t duration_ns = 0;
+	int code;
 	const GOptionEntry entries[] = {
 		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
 		  "The recording's directory; one that exists is continued", "DIR" },
 		{ "events", 'e', 0, G_OPTION_ARG_STRING, &events,
 		  "Enable these events in the guest while recording", "SYSTEM:EVENT,..." },
+		{ "kernel", 'k', 0, G_OPTION_ARG_STRING, &kernel,
+		  "For a window: its kernel's profile (default: the one that fits)", "PROFILE" },
 		{ "for", 0, 0, G_OPTION_ARG_STRING, &duration,
 		  "Stop after this time (s; or with ms, s, m, h)", "DURATION" },
 		{ "wait", 'w', 0, G_OPTION_ARG_NONE, &may_wait,
@@ -752,5 +777,11 @@ int cmd_record(int argc, char **argv)
 	}
 	if (!runtime_dir)
 		runtime_dir = vm_runtime_dir();
-	return record(runtime_dir, output, argv + 1, events, duration_ns, may_wait);
+	if (kernel)
+		profile = kernel_profile_load(kernel, &error);
+	if (error)
+		return cmd_fail(NAME, error);
+	code = record(runtime_dir, output, argv + 1, events, duration_ns, may_wait, profile);
+	kernel_profile_free(profile);
+	return code;
 }

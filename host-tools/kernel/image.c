@@ -116,17 +116,16 @@ static bool identify(const uint8_t *head, size_t size, struct kernel_image *imag
  */
 static char *unpack_package(const char *package, const char *scratch, GError **error)
 {
+	/* 256 MiB are more than any kernel has */
 	static const char script[] =
-		"dpkg-deb --fsys-tarfile \"$1\" 2>&3 |"
+		"ulimit -f 524288; exec 3>&2; dpkg-deb --fsys-tarfile \"$1\" 2>&3 |"
 		" tar -xO --wildcards -f - './boot/vmlinuz-*' >\"$2\" 2>/dev/null";
 	g_autofree char *out = g_build_filename(scratch, "vmlinuz", NULL);
 	g_autofree char *messages = NULL;
-	const char *argv[] = { "sh", "-c", NULL, "sh", package, out, NULL };
-	g_autofree char *whole = g_strdup_printf("exec 3>&2; %s", script);
+	const char *argv[] = { "sh", "-c", script, "sh", package, out, NULL };
 	struct stat info;
 	int status;
 
-	argv[2] = whole;
 	if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
 			  &messages, &status, error)) {
 		g_prefix_error(error, "cannot unpack package: path=%s: ", package);

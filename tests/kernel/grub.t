@@ -126,7 +126,7 @@ def run_from_disks(t, guest, argv, wish, args):
         guest.shell = vm.socket.socket(vm.socket.AF_UNIX)
         guest.shell.connect(guest.shell_path)
         guest.buffer = b''
-        guest.ready(60)
+        guest.ready()
         line = guest.sh('cat /proc/cmdline').strip()
         wanted = vm.tool('params', wish, *args).stdout.strip()
         t.ok(wanted in line, '%s: by way of GRUB the kernel gets what the parameters are' % wish,
