@@ -43,11 +43,11 @@ bool account_cut(struct account *account, uint64_t time)
 	return true;
 }
 
-void account_uncut(struct account *account)
+void account_uncut(struct account *account, uint64_t time)
 {
 	struct bin *last = &account->bins[account->count - 1];
 
-	if (account->count < 2)
+	if (account->count < 2 || last->start != time)
 		return;
 	for (int i = 0; i < ACCOUNT_COUNT; i++)
 		last[-1].sums[i] += last->sums[i];

@@ -43,8 +43,8 @@ void account_free(struct account *account);
  */
 bool account_cut(struct account *account, uint64_t time);
 
-/** account_uncut - take the last boundary back */
-void account_uncut(struct account *account);
+/** account_uncut - take a boundary back, if it is still the last one */
+void account_uncut(struct account *account, uint64_t time);
 
 /** account_add - time from @start to @end was spent on @kind */
 void account_add(struct account *account, enum account_kind kind, uint64_t start, uint64_t end);

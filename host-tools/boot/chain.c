@@ -112,33 +112,45 @@ static uint64_t unit_done(const struct chain_input *input, const struct unit_lif
 	return input->is_shutdown ? unit->end : unit->active;
 }
 
+/* A unit that was at work inside a time: a target or a slice takes none. */
+static bool is_work(const struct chain_input *input, const struct unit_life *unit, uint64_t low,
+		    uint64_t high)
+{
+	uint64_t done = unit_done(input, unit), begin = unit_begin(input, unit);
+
+	return done && done <= high && begin >= low && begin < done;
+}
+
 /*
  * The unit that the time @high waited for: of those that came up shortly before,
  * the one that took longest. systemd's own order of units is not in the trace.
+ * All devices are expected from early on, so the time until one comes tells
+ * little: one counts only where nothing else came up.
  */
 static int32_t unit_before(const struct chain_input *input, uint64_t low, uint64_t high)
 {
 	uint64_t margin = (input->end - input->start) / UNIT_SHARE;
 	uint64_t last = 0, longest = 0;
+	bool is_device = true;
 	int32_t found = -1;
 
 	for (int32_t i = 0; i < units_count(input->units); i++) {
 		const struct unit_life *unit = units_at(input->units, i);
-		uint64_t done = unit_done(input, unit), begin = unit_begin(input, unit);
 
-		if (done && done <= high && begin >= low && begin < done)
-			last = MAX(last, done);
+		if (is_work(input, unit, low, high))
+			last = MAX(last, unit_done(input, unit));
 	}
 	for (int32_t i = 0; last && i < units_count(input->units); i++) {
 		const struct unit_life *unit = units_at(input->units, i);
-		uint64_t done = unit_done(input, unit), begin = unit_begin(input, unit);
+		bool is_other = !g_str_has_suffix(unit->name, ".device");
+		uint64_t length = unit_done(input, unit) - unit_begin(input, unit);
 
-		if (!done || done > high || done + margin < last || begin < low || begin >= done)
+		if (!is_work(input, unit, low, high) || unit_done(input, unit) + margin < last ||
+		    is_device < !is_other || (is_device == !is_other && length <= longest))
 			continue;
-		if (done - begin > longest) {
-			longest = done - begin;
-			found = i;
-		}
+		is_device = !is_other;
+		longest = length;
+		found = i;
 	}
 	return found;
 }

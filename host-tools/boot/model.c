@@ -40,6 +40,7 @@ struct model {
 	struct functions *functions;
 	enum stage stage;
 	struct span *boot;		/* once its end was seen */
+	uint32_t boot_vcpus;		/* seen then */
 	struct span *shutdown;
 
 	uint64_t events;
@@ -161,8 +162,15 @@ static void boundary(struct model *model, int which, uint64_t time)
 {
 	if (model->boot_at.at[which] || model->stage != STAGE_BOOT)
 		return;
-	account_cut(model->account, time);
-	model->boot_at.at[which] = time;
+	if (account_cut(model->account, time))
+		model->boot_at.at[which] = time;
+}
+
+/* The same for a time that becomes a boundary, perhaps, when the boot has ended. */
+static void note_time(struct model *model, uint64_t *to, uint64_t time)
+{
+	if (!*to && account_cut(model->account, time))
+		*to = time;
 }
 
 /* Copies for a span, of what is known now */
@@ -275,8 +283,9 @@ static gint by_process_start(gconstpointer a, gconstpointer b)
 {
 	const struct process *left = *(void *const *)a, *right = *(void *const *)b;
 
-	return left->start < right->start ? -1 : left->start > right->start ? 1 :
-	       left->pid - right->pid;
+	if (left->start != right->start)
+		return left->start < right->start ? -1 : 1;
+	return left->pid < right->pid ? -1 : left->pid > right->pid;
 }
 
 static void copy_processes(struct model *model, struct span *span, uint64_t origin,
@@ -576,19 +585,23 @@ static uint64_t boot_start(struct model *model)
 	for (int i = 0; i < BOOT_PHASES; i++)
 		if (at->at[i])
 			return at->at[i];
-	return model->first_any;
+	/* 0 stands for a boundary that was not seen */
+	return MAX(model->first_any, 1);
 }
 
 /* The boot as it is known now. A later end takes its place. */
 static void take_boot(struct model *model, uint64_t end)
 {
 	uint64_t origin = boot_start(model);
-	struct span *span = span_new(0, relative(end, origin));
+	struct span *span;
 
+	end = MAX(end, origin);
+	span = span_new(0, relative(end, origin));
 	span_free(model->boot);
 	model->boot = span;
 	model->end = end;
 	model->origin = origin;
+	model->boot_vcpus = sched_cpu_count(model->sched);
 	sched_settle(model->sched, end);
 	account_cut(model->account, end);
 	set_user_phases(model, end);
@@ -685,10 +698,8 @@ static void begin_shutdown(struct model *model, uint64_t time)
 
 static void stop_boundary(struct model *model, int which, uint64_t time)
 {
-	if (model->stage != STAGE_SHUTDOWN || model->stop_at.at[which])
-		return;
-	account_cut(model->account, time);
-	model->stop_at.at[which] = time;
+	if (model->stage == STAGE_SHUTDOWN)
+		note_time(model, &model->stop_at.at[which], time);
 }
 
 /* Events */
@@ -720,10 +731,10 @@ static void on_port(struct model *model, const struct boot_event *event)
 			boundary(model, BEGIN_LOADER, event->time);
 		else if (value == 3 || value == 4)
 			boundary(model, BEGIN_DECOMPRESS, event->time);
-		else if (value == 6 && !model->kernel_mark)
-			model->kernel_mark = event->time;
-		else if (value == 7 && !model->user_mark)
-			model->user_mark = event->time;
+		else if (value == 6)
+			note_time(model, &model->kernel_mark, event->time);
+		else if (value == 7)
+			note_time(model, &model->user_mark, event->time);
 	} else if (port == 0x80) {
 		name = value < 0x80 ? ranges[value / 0x20] : "custom";
 		/* the kernel itself writes there to wait: what comes late is that */
@@ -731,8 +742,8 @@ static void on_port(struct model *model, const struct boot_event *event)
 			boundary(model, BEGIN_LOADER, event->time);
 		else if (is_between(value, 0x40, 0x5f) && !model->first_guest)
 			boundary(model, BEGIN_DECOMPRESS, event->time);
-		else if (is_between(value, 0x60, 0x7f) && !model->user_mark)
-			model->user_mark = event->time;
+		else if (is_between(value, 0x60, 0x7f))
+			note_time(model, &model->user_mark, event->time);
 	}
 	mark = add_mark(model, event->time, "port", name, event->text[0]);
 	if (mark) {
@@ -752,17 +763,16 @@ static void on_vmm(struct model *model, const struct boot_event *event)
 	add_mark(model, time, "vmm", vmm_event_word(event->number[0]), event->text[0]);
 	switch (event->number[0]) {
 	case VHT_VMM_PROCESS:
-		model->process = time;
+		note_time(model, &model->process, time);
 		break;
 	case VHT_VMM_CREATED:
-		model->created = time;
+		note_time(model, &model->created, time);
 		break;
 	case VHT_VMM_MACHINE_READY:
-		model->machine_ready = time;
+		note_time(model, &model->machine_ready, time);
 		break;
 	case VHT_VMM_RUNNING:
-		if (!model->first_run)
-			model->first_run = time;
+		note_time(model, &model->first_run, time);
 		break;
 	case VHT_VMM_RESET:
 		if (!event->number[2] && !model->first_guest) {
@@ -822,7 +832,7 @@ static void on_initcall_start(struct model *model, const struct boot_event *even
 
 	if (model->is_late_cut && event->pid == 1) {
 		/* It was not the last one. */
-		account_uncut(model->account);
+		account_uncut(model->account, model->boot_at.at[BEGIN_KERNEL_END]);
 		model->is_late_cut = false;
 		model->boot_at.at[BEGIN_KERNEL_END] = 0;
 	}
@@ -913,8 +923,7 @@ static void on_exec(struct model *model, const struct boot_event *event)
 		model->is_pivoting = true;
 		return;
 	}
-	account_cut(model->account, event->time);
-	model->real_init = event->time;
+	note_time(model, &model->real_init, event->time);
 	if (until_kind(model->until) == UNTIL_INIT)
 		end_boot(model, event, "pid 1 ran the first program of user space");
 }
@@ -933,8 +942,7 @@ static void on_unit_active(struct model *model, const struct boot_event *event, 
 		if ((strcmp(name, targets[i].name) && strcmp(name, targets[i].text)) ||
 		    model->stage != STAGE_BOOT || !model->real_init)
 			continue;
-		account_cut(model->account, event->time);
-		model->reached[i] = event->time;
+		note_time(model, &model->reached[i], event->time);
 		if (i >= 2)
 			end_boot_provisionally(model, event, i == 2 ?
 					       "systemd reached multi-user.target" :
@@ -1158,6 +1166,16 @@ void model_take(const struct boot_event *event, void *data)
 		end_boot(model, event, until_what(model->until));
 }
 
+/* vCPUs that were first seen after the boot did nothing known in it. */
+static void add_late_vcpus(struct span *span, uint32_t seen, uint32_t count)
+{
+	for (guint i = 0; i < span->phases->len; i++) {
+		struct phase *phase = &g_array_index(span->phases, struct phase, i);
+
+		phase->cpu.unknown += (phase->end - phase->start) * (count - seen);
+	}
+}
+
 /* What is missing or doubtful, in words. */
 
 static void G_GNUC_PRINTF(2, 3) warn(struct report *report, const char *format, ...)
@@ -1229,6 +1247,7 @@ struct report *model_finish(struct model *model, const char *input,
 	for (guint i = 0; i < source->warnings->len; i++)
 		warn(report, "%s", (char *)g_ptr_array_index(source->warnings, i));
 	add_warnings(model, report);
+	add_late_vcpus(model->boot, model->boot_vcpus, report->vcpu_count);
 	report->boot = g_steal_pointer(&model->boot);
 	report->shutdown = g_steal_pointer(&model->shutdown);
 	report->systems = g_steal_pointer(&model->systems);
