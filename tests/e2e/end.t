@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 240
 """Ends nobody asked for: QEMU is killed, the disk is full, another recorder is
-there already. Each gives a message and its exit code and costs nothing that
-was recorded.
+there already, the guest says nonsense, the VM goes elsewhere. Each gives a message and its
+exit code and costs nothing that was recorded.
 """
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 
@@ -69,6 +70,10 @@ def disk_full(t):
             guest.count_getppid()
             out = os.path.join(small, 'rec')
             recorder = vm.Recorder(guest, out)
+            metadata = os.path.join(out, guest.name, '1.1', 'metadata')
+            # On a busy host the disk would be full before the driver's thread has sent them.
+            vm.wait_for('the formats', lambda: os.path.exists(metadata) and any(
+                b'raw_syscalls\0name: sys_enter\n' in content for _, content in vm.packets(metadata)))
             guest.start_sh('workload syscalls 100000 0 1')
             t.equal(recorder.wait(), 1, 'disk full: exit code 1')
             guest.finish_sh()
@@ -85,4 +90,75 @@ def disk_full(t):
         subprocess.run(['umount', '-l', small], check=True)
 
 
-tap.main(qemu_killed, second_recorder, disk_full)
+def mad_words(t):
+    """A guest that says it ends, in any words, and all the time: recorded, and harmless."""
+    directory = vm.scratch()
+    with vm.Guest(directory) as guest:
+        guest.ready()
+        out = os.path.join(directory, 'rec')
+        file = os.open(guest.region_path, os.O_RDWR)
+        region = guest.region()
+        # struct vht_guest_header: end_reason, end_stage, end_counter, end_text
+        at = region.host()['guest_offset'] + region.GUEST.size
+        with vm.Recorder(guest, out) as recorder:
+            ini = os.path.join(out, guest.name, '1.1', 'driver.ini')
+            for number in range(20000):
+                os.pwrite(file, struct.pack('<QI', number, number)[4:] + os.urandom(112), at + 4)
+                os.pwrite(file, struct.pack('<I', number % 300), at)
+            text = b'\x1b[2J[driver]\nend_reason=none\r\x00rest'
+            os.pwrite(file, struct.pack('<IIQ', 4711, 4294967295, 5) + text.ljust(112, b'\xff'), at)
+            guest.sh('workload mix 1')
+            vm.wait_for('the end', lambda: os.path.exists(ini) and b'4711' in open(ini, 'rb').read(), 30)
+            t.equal(recorder.stop(), 0, 'mad words: the recorder goes on')
+            t.ok('vm ended: 4711: ?[2J[driver]?end_reason=none?\n' in recorder.log(), 'mad words: and makes them harmless',
+                 recorder.log()[-500:])
+        os.close(file)
+        region.close()
+    info = vm.tool('info', out).stdout
+    t.ok('4711 (4294967295): ?[2J[driver]?end_reason=none?\n' in info, 'mad words: hypertrace info tells them', info)
+    with open(ini, 'w') as file:
+        file.write('[driver]\nend_reason=\\x1b\nend_stage=-3\nend_counter=x\nend_text=\x1b[2J\n')
+    info = vm.tool('info', out).stdout
+    t.ok('\x1b' not in info and 'end:' not in info, 'mad words: in the recording itself they are no better', info)
+
+
+def moved(t):
+    """The VM is moved to another QEMU: its driver begins anew there, and nothing more is lost."""
+    directory = vm.scratch()
+    each = 5000
+    state = os.path.join(directory, 'state')
+    initrd = vm.initramfs('6.12', directory)
+    with vm.Guest(directory, name='here', initrd=initrd, append='trace_buf_size=8M') as here:
+        here.ready()
+        here.count_getppid()
+        first = vm.Recorder(here, os.path.join(directory, 'rec-here'))
+        here.sh('workload syscalls %d 0 1' % each)
+        vm.wait_for('the events', lambda: {s['cpu']: s['events'] for s in here.streams()} == {0: each, 1: each}, 30)
+        here.qmp.call('stop')
+        here.qmp.call('migrate', uri='exec:cat >' + state)
+        vm.wait_for('the state to be saved', lambda: here.qmp.call('query-migrate').get('status') == 'completed')
+        here.qmp.call('quit')
+        here.wait_end()
+        t.equal(first.wait(), 0, 'moved: the first recorder ends with the first QEMU')
+    with vm.Guest(directory, name='there', initrd=initrd, append='trace_buf_size=8M',
+                  extra=['-incoming', 'exec:cat ' + state]) as there:
+        out = os.path.join(directory, 'rec-there')
+        with vm.Recorder(there, out) as second:
+            vm.wait_for('the VM', lambda: there.qmp.call('query-status')['status'] in ('running', 'paused'))
+            there.qmp.call('cont')
+            region = there.region()
+            vm.wait_for('the driver', lambda: region.guest()['state'] == 2 and
+                        region.guest()['epoch'] == region.host()['epoch'], 60)
+            region.close()
+            there.sh('workload syscalls %d 0 1' % each)
+            there.stop_tracing()
+            there.poweroff()
+            t.equal(second.wait(), 0, 'moved: the second recorder ends with the second one')
+    for name, recording in (('before', 'rec-here'), ('after', 'rec-there')):
+        t.equal(vm.count_getppid(os.path.join(directory, recording), os.path.join(directory, recording + '-ctf')),
+                {0: each, 1: each}, 'moved: every event from %s is there' % name)
+    check = vm.tool('check', out, check=False)
+    t.equal(check.returncode, 0, 'moved: hypertrace check finds nothing wrong')
+
+
+tap.main(qemu_killed, second_recorder, disk_full, mad_words, moved)
