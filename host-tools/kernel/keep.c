@@ -31,6 +31,28 @@ static bool find_window(const struct recording_generation *life, struct window_m
 }
 
 /**
+ * has_driver - did a driver of the same epoch tell all of the kernel?
+ *
+ * It knows more than a profile does: tasks, and what modules brought.
+ */
+static bool has_driver(const struct recording_vm *vm, uint32_t epoch)
+{
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *life = vm->generations->pdata[i];
+		struct recording_records it;
+		struct meta_record record;
+
+		if (life->epoch != epoch || !life->generation)
+			continue;
+		recording_records_init(&it, life->metadata);
+		while (recording_next_meta(&it, &record))
+			if (record.type == VHT_META_COMPLETE)
+				return true;
+	}
+	return false;
+}
+
+/**
  * keep_one - put a profile into one life of a window
  */
 static bool keep_one(const struct recording_generation *life, const struct kernel_profile *named,
@@ -42,7 +64,7 @@ static bool keep_one(const struct recording_generation *life, const struct kerne
 	uint64_t shift;
 	bool ok;
 
-	if (life->metadata || !find_window(life, &window))
+	if (!find_window(life, &window))
 		return true;
 	if (named) {
 		ok = kernel_profile_fits(named, window.text_symbol, window.text_addr, NULL, 0,
@@ -70,8 +92,12 @@ bool kernel_profile_keep(const char *path, const struct kernel_profile *named, b
 	for (guint i = 0; ok && i < recording->vms->len; i++) {
 		const struct recording_vm *vm = recording->vms->pdata[i];
 
-		for (guint j = 0; ok && j < vm->generations->len; j++)
-			ok = keep_one(vm->generations->pdata[j], named, must_fit, kept, error);
+		for (guint j = 0; ok && j < vm->generations->len; j++) {
+			const struct recording_generation *life = vm->generations->pdata[j];
+
+			if (!life->metadata && !has_driver(vm, life->epoch))
+				ok = keep_one(life, named, must_fit, kept, error);
+		}
 	}
 	recording_free(recording);
 	return ok;

@@ -20,7 +20,7 @@
  * @error: %HT_ERROR_NOT_FOUND, %HT_ERROR_USAGE: as kernel_profile_fits() and
  *	kernel_profile_choose(); or an I/O error
  *
- * What has its metadata already is left alone.
+ * What has its metadata already is left alone, and an epoch whose driver told all.
  *
  * Return: false with @error set.
  */

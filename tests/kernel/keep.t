@@ -76,6 +76,17 @@ def keeps(t):
     t.equal(keep(path)[:2], (0, path + ': 0 put\n'), 'again')
     t.equal(os.stat(kept(path)[0]).st_ino, first.st_ino, 'what is there stays')
 
+    path = recording(os.path.join(directory, 'driver'), addr)
+    for name, cut in (('1.1', None), ('2.1', 100000)):
+        life = os.path.join(path, 'vm', name)
+        os.mkdir(life)
+        shutil.copy(os.path.join(new, 'metadata'), life)
+        if cut:
+            os.truncate(os.path.join(life, 'metadata'), cut)
+    t.equal(keep(path)[0], 0, 'where a driver came up')
+    t.equal([os.path.relpath(file, path) for file in kept(path)], ['vm/2.0/metadata'],
+            'a profile is put where it did not come to tell all')
+
     path = recording(os.path.join(directory, 'page'), addr + 0x1000)
     t.equal((keep(path)[0], kept(path)), (3, []), 'where no profile fits there is none')
     status, _, error = keep(path, os.path.basename(new))
