@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 300
+# timeout: 1200
 """The page of a boot report in Debian's Chromium: it is clicked through, its
 screenshots are looked at, and nothing that a report says makes it ask for
 anything or run anything."""
@@ -19,7 +19,9 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'boot'))
 
 import browser as chromium  # noqa: E402 pylint: disable=wrong-import-position
 import sample  # noqa: E402 pylint: disable=wrong-import-position
+import systemd  # noqa: E402 pylint: disable=wrong-import-position
 import tap as tap_lib  # noqa: E402 pylint: disable=wrong-import-position
+import vm  # noqa: E402 pylint: disable=wrong-import-position
 
 RENDER = os.path.join(TOP, 'build', 'host', 'tests', 'boot', 'render')
 HOSTILE = ('</script></title></style><!--<script>window.hit = 1; alert(1)</script>'
@@ -264,6 +266,22 @@ def check_selection(tap, web, report):
     show_all(web)
 
 
+def check_find(tap, web):
+    """What is not looked for is made faint."""
+    task = sample.COMMS[0]
+    color = rgb(web, web.value('taskColor(arguments[0])', task))
+    others = [rgb(web, 'task-%d' % n) for n in range(10)]
+    before = look(web, 'vcpus')
+    web.type('#spans-boot .tools input', task.upper())
+    found = look(web, 'vcpus')
+    tap.ok(found.get(color, 0) > 20, 'find: the tasks of that name stay', found)
+    tap.ok(sum(found.get(one, 0) for one in others if one != color) <
+           0.3 * sum(before.get(one, 0) for one in others if one != color), 'find: others become faint')
+    web.run('const input = document.querySelector("#spans-boot .tools input"); input.value = "";'
+            'input.dispatchEvent(new Event("input"));')
+    tap.equal(look(web, 'vcpus'), before, 'and all come back')
+
+
 def check_tables(tap, web, report):
     boot = report['boot']
     web.click('#tab-boot-initcalls')
@@ -289,6 +307,12 @@ def check_tables(tap, web, report):
     tap.ok(now[0] <= slow['start'] and slow['end'] <= now[1] and now[1] - now[0] < 2 * slow['duration_ns'],
            'a click on a row takes the timeline there', now)
     web.run('const input = document.querySelector("#details-boot-initcalls input"); input.value = "";'
+            'input.dispatchEvent(new Event("input"));')
+    web.type('#details-boot-initcalls input[type=number]', '2.5')
+    shown = len([one for one in longest if one >= 2500000])
+    web.until('document.querySelectorAll("#details-boot-initcalls tbody tr").length === %d' % shown)
+    tap.ok(0 < shown < 200, 'short ones can be left out', shown)
+    web.run('const input = document.querySelector("#details-boot-initcalls input[type=number]"); input.value = "";'
             'input.dispatchEvent(new Event("input"));')
     web.click('#details-boot-initcalls .more')
     tap.equal(web.value('document.querySelectorAll("#details-boot-initcalls tbody tr").length'), len(boot['initcalls']),
@@ -386,6 +410,7 @@ def test_page(tap):
         check_picture(tap, web, report)
         check_moves(tap, web, report)
         check_selection(tap, web, report)
+        check_find(tap, web)
         check_tables(tap, web, report)
         check_functions(tap, web, report)
         check_shutdown(tap, web, report)
@@ -493,8 +518,38 @@ def test_others(tap):
             tap.ok(web.value('document.getElementById("tab-shutdown").disabled'), 'and there is no shutdown to see')
 
 
+def test_guest(tap):
+    """The page of a real boot, by the command that people use."""
+    made = systemd.recording('direct-seabios-4')
+    path = os.path.join(scratch.name, 'guest.html')
+    vm.tool('boot', '--html', path, made.recording, bound=400)
+    with tempfile.TemporaryDirectory(dir=scratch.name) as folder, chromium.Browser(folder) as web:
+        web.open(path)
+        tap.ok(web.value('views.boot.timeline.groups.map((group) => group.id)')[:7] ==
+               ['phases', 'marks', 'chain', 'vcpus', 'initcalls', 'units', 'processes'], 'a boot of systemd has all lanes')
+        web.click('#tab-boot-units')
+        names = column(web, '#details-boot-units', 0)
+        tap.ok('systemd-journald.service' in names, 'its units are listed', names)
+        for name in ('firmware', 'kernel', 'initrd', 'userspace'):
+            tap.ok(look(web, 'phases').get(rgb(web, 'group-' + name), 0) > 5, '%s is drawn' % name)
+        for vcpu in range(4):
+            found = look(web, 'vcpus', vcpu)
+            tap.ok(sum(found.get(rgb(web, 'task-%d' % n), 0) > 5 for n in range(10)) >= 4,
+                   'vCPU %d is drawn' % vcpu, found)
+        web.click('#tab-boot-chain')
+        web.click('#details-boot-chain th:nth-child(2) button')
+        web.click('#details-boot-chain tbody tr')
+        longest = web.run('return views.boot.span.chain.reduce((a, b) => (b.end - b.start > a.end - a.start ? b : a));')
+        now = range_of(web)
+        tap.ok(now[0] <= longest['start'] and longest['end'] <= now[1], 'its longest wait is found', (now, longest))
+        web.click('#tab-shutdown')
+        web.until('views.shutdown && views.shutdown.timeline.node.dataset.to')
+        tap.equal(web.requests(), ['file://' + path], 'the only request was for the page')
+        tap.equal([one['message'] for one in web.log()], [], 'the page has no complaint')
+
+
 if __name__ == '__main__':
     with scratch:
         if chromium.is_installed():
-            tap_lib.main(test_file, test_page, test_hostile, test_others)
+            tap_lib.main(test_file, test_page, test_hostile, test_others, test_guest)
         print('1..0 # SKIP chromium or chromium-driver is not installed')

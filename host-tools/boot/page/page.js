@@ -518,8 +518,12 @@ class View {
 	}
 
 	processes() {
-		const wait = (name) => (process) => (process.waits ? number(process.waits[name + '_ns']) : null);
 		const lasts = (process) => endOf(process, this.span) - process.start;
+		const parts = (process) => [
+			...split({ running_ns: process.cpu_ns, runnable_ns: process.runnable_ns }, 'states'),
+			...split(process.waits, 'waits'),
+		];
+		const longest = Math.max(1, ...list(this.span.processes).map(lasts));
 
 		return this.table({
 			name: 'Processes', rows: list(this.span.processes), sort: 5, isDescending: true, least: 4,
@@ -536,9 +540,14 @@ class View {
 				{ title: 'Lasts, ms', isTime: true, value: lasts },
 				{ title: 'CPU, ms', isTime: true, value: (process) => number(process.cpu_ns) },
 				{ title: 'Runnable, ms', isTime: true, value: (process) => number(process.runnable_ns) },
-				...['disk', 'device', 'timer', 'task', 'other'].map((name) => ({
-					title: name[0].toUpperCase() + name.slice(1) + ', ms', isTime: true, value: wait(name),
-				})),
+				{
+					title: 'Waited, ms', isTime: true,
+					value: (process) => sum(split(process.waits, 'waits').map((part) => part.ns)),
+				},
+				{
+					title: 'Ran, waited', value: lasts, text: () => '',
+					node: (process) => stack(parts(process), longest),
+				},
 				{ title: 'Unit', value: (process) => process.unit },
 				{ title: 'Program', isWide: true, value: (process) => process.exec },
 			],

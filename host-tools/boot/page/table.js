@@ -74,7 +74,7 @@ class Table {
 		const value = column.value(row);
 
 		if (column.isTime)
-			return ms(value);
+			return value === 0 && column.title !== 'Start' ? '0' : ms(value);
 		return column.isNumber ? count(value) : text(value);
 	}
 

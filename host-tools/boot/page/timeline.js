@@ -785,7 +785,10 @@ class Timeline {
 		const { slices } = row;
 		const scale = this.plot / (to - from);
 		const high = ROW - 2;
-		let column = -1, busy = 0, idle = 0, best = 0, color = null;
+		/* with a filter, who is looked for is seen before all others */
+		const isFaint = list(row.vcpu.tasks).map((task) => this.isFaint(task.comm));
+		const weight = (slice) => (slice[1] - slice[0]) * (isFaint[slice[3]] ? 1e-9 : 1);
+		let column = -1, busy = 0, idle = 0, best = 0, color = null, isHit = true;
 		const flush = () => {
 			if (column >= 0 && busy + idle > 0) {
 				context.fillStyle = palette.of('state-idle');
@@ -793,8 +796,10 @@ class Timeline {
 				if (busy > 0) {
 					const part = clamp(busy * scale, 0.12, 1) * high;
 
+					context.globalAlpha = isHit ? 1 : 0.12;
 					context.fillStyle = palette.of(color);
 					context.fillRect(column, y + 1 + high - part, 1, part);
+					context.globalAlpha = 1;
 				}
 			}
 			busy = idle = best = 0;
@@ -819,9 +824,10 @@ class Timeline {
 					idle += slice[1] - slice[0];
 				} else {
 					busy += slice[1] - slice[0];
-					if (slice[1] - slice[0] > best) {
-						best = slice[1] - slice[0];
+					if (weight(slice) > best) {
+						best = weight(slice);
 						color = sliceColor(slice, row.colors);
+						isHit = !isFaint[slice[3]];
 					}
 				}
 				continue;
