@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "vm.h"
@@ -18,11 +19,15 @@ struct child {
 	int status;
 };
 
-/* Ctrl-C is for the children: the recorder ends well, and then there is a report. */
+/*
+ * Ctrl-C is for the children: the recorder ends well, and then there is a report.
+ * What they print is no part of that.
+ */
 static void child_setup(void *data)
 {
 	(void)data;
 	signal(SIGINT, SIG_DFL);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
 }
 
 static bool start(struct child *child, char **argv, GError **error)

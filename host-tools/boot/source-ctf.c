@@ -26,6 +26,7 @@ struct ctf_class {
 	uint32_t vmm_type;
 	int64_t numbers[BOOT_MAX_NUMBERS];	/* index of the member, -1: none */
 	int64_t texts[BOOT_MAX_TEXTS];
+	int64_t addresses[BOOT_MAX_TEXTS];	/* for a text that is a symbol, and unknown */
 	int64_t epoch, arg, port, size, value;	/* of an event of the VM */
 };
 
@@ -137,10 +138,12 @@ static struct ctf_class *get_class(struct reading *reading, const bt_event_class
 	payload = bt_event_class_borrow_payload_field_class_const(event_class);
 	for (int i = 0; i < BOOT_MAX_NUMBERS; i++)
 		class->numbers[i] = find_member(payload, spec, spec->numbers[i], false);
-	for (int i = 0; i < BOOT_MAX_TEXTS; i++)
-		class->texts[i] = find_member(payload, spec,
-					      class->kind == BOOT_VMM && !i ? "text" :
-					      spec->texts[i], true);
+	for (int i = 0; i < BOOT_MAX_TEXTS; i++) {
+		const char *text = class->kind == BOOT_VMM && !i ? "text" : spec->texts[i];
+
+		class->texts[i] = find_member(payload, spec, text, true);
+		class->addresses[i] = find_member(payload, spec, text, false);
+	}
 	class->epoch = member_index(payload, "epoch");
 	class->port = member_index(payload, "port");
 	class->size = member_index(payload, "size");
@@ -306,6 +309,9 @@ static void on_event(struct reading *reading, const bt_message *message)
 		if (class->texts[i] < 0)
 			continue;
 		field_text(member(payload, class->texts[i]), reading->text[i]);
+		/* an export has a space for an empty text */
+		if (!reading->text[i][0] || !strcmp(reading->text[i], " "))
+			field_text(member(payload, class->addresses[i]), reading->text[i]);
 		trim_symbol(reading->text[i]);
 		event.text[i] = reading->text[i];
 	}
