@@ -8,6 +8,7 @@ in the midst of what the driver does. What cannot be had is counted [S7].
 
 import os
 import re
+import signal
 import socket
 import sys
 
@@ -97,6 +98,28 @@ def init_ended(t):
             told(t, 'init ended', out, recorder, 'Attempted to kill init!')
     t.ok(marks(out, directory) == {0: list(range(3000))}, 'init ended: every mark is there')
     clean(t, 'init ended', out)
+
+
+def no_room(t):
+    """The rings are full and their reader sleeps: what stays behind is counted, exactly [S7]."""
+    directory = vm.scratch()
+    each = 60000
+    with vm.Guest(directory, append='trace_buf_size=1M', device=',size=4M') as guest:
+        guest.ready()
+        guest.count_getppid()
+        out = os.path.join(directory, 'rec')
+        with vm.Recorder(guest, out) as recorder:
+            recorder.process.send_signal(signal.SIGSTOP)
+            guest.sh('workload syscalls %d 0 1' % each)
+            guest.start_sh('echo c >/proc/sysrq-trigger')
+            guest.wait_end()
+            recorder.process.send_signal(signal.SIGCONT)
+            t.equal(recorder.wait(), 0, 'no room: the recorder goes on with what is there')
+    for cpu in (0, 1):
+        state = vm.last_state(vm.recording_streams(out, 'vm')[('1.1', 'ftrace.hypertrace-cpu%d' % cpu)])
+        t.ok(state['events_lost'] and state['events'] + state['events_lost'] == each,
+             'no room: CPU %d: the stream accounts for each event' % cpu, state)
+    clean(t, 'no room', out, may_lose=True)
 
 
 class Witness:
@@ -257,5 +280,5 @@ def in_the_driver(t):
             witness.compare(t, what, may_lose=name == 'rb_get_reader_page')
 
 
-tap.main(crashed('6.12'), crashed('6.1'), init_ended, in_interrupt('6.12'), in_interrupt('6.1'),
+tap.main(crashed('6.12'), crashed('6.1'), init_ended, no_room, in_interrupt('6.12'), in_interrupt('6.1'),
          in_nmi('6.12'), in_nmi('6.1'), in_the_driver)
