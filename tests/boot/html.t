@@ -507,6 +507,36 @@ def test_others(tap):
             said = web.value('document.getElementById("page").innerText')
             tap.ok(want in said, '%s is refused' % what, said)
             web.log()
+        report = sample.report(3)
+        functions = report['boot']['functions']
+        functions['kind'] = 'count'
+        for one in functions['list']:
+            one.update(total_ns=None, self_ns=None, max_ns=None)
+        node = functions['tree']
+        for depth in range(3000):
+            node['children'] = [{'name': 'deep_%d' % depth, 'value': node['value'], 'children': []}]
+            node = node['children'][0]
+        sys.setrecursionlimit(20000)
+        web.open(render(report)[0])
+        web.click('#tab-boot-functions')
+        web.until('views.boot.flame && views.boot.flame.boxes')
+        tap.equal(web.value('views.boot.flame.boxes.length'), 3001, 'a flame graph can be deep')
+        web.run('document.querySelector(".flame").scrollTop = 1e6; document.querySelector(".flame").scrollIntoView();')
+        web.frames()
+        box = web.run('const box = document.querySelector(".flame").getBoundingClientRect();'
+                      'return [box.left, box.top, box.width - 20, 200];')
+        found = chromium.colors(web.picture(*box))
+        tap.ok(sum(found.get(rgb(web, 'flame-%d' % n), 0) for n in range(6)) > 0.7 * sum(found.values()),
+               'and is drawn at its deepest', found)
+        web.mouse(('move', box[0] + 200, box[1] + 100), 'down', 'up')
+        tap.ok(web.value('views.boot.flame.zoomed.depth') > 2950, 'where it can be clicked')
+        web.click('#details-boot-functions .tools .view')
+        tap.ok('900\u202f000\u202f000 calls' in web.value('document.querySelector(".path").textContent'),
+               'where calls were counted, they are shown', web.value('document.querySelector(".path").textContent'))
+        calls = [int(one.replace('\u202f', '')) for one in column(web, '#details-boot-functions', 1)]
+        tap.equal(calls, sorted(calls, reverse=True), 'and the most called comes first')
+        tap.equal([one['message'] for one in web.log()], [], 'all of that is no trouble')
+
         empty = {'start': 0, 'end': 1000, 'duration_ns': 1000, 'phases': [], 'totals': {}, 'initcalls': [],
                  'processes': [], 'units': [], 'vcpus': [], 'chain': [], 'causes': [], 'marks': [], 'functions': None}
         for what, boot in (('an empty boot', empty), ('a boot of no time', dict(empty, end=0, duration_ns=0)),

@@ -59,11 +59,12 @@ class Flame {
 
 	build() {
 		this.canvas = make('canvas', { 'aria-hidden': 'true' });
+		this.spacer = make('div');
 		this.box = make('div', {
 			class: 'flame', tabindex: '0', role: 'application',
 			'aria-label': 'Flame graph. Arrow keys move between functions, Enter zooms, ' +
 				'Escape shows all. The table below holds the sums.',
-		}, this.canvas);
+		}, this.canvas, this.spacer);
 		this.search = make('input', {
 			type: 'search', placeholder: 'Search functions', 'aria-label': 'Search functions',
 			spellcheck: 'false', autocomplete: 'off',
@@ -94,6 +95,7 @@ class Flame {
 				tip.hide();
 		});
 		this.canvas.addEventListener('pointerleave', () => tip.hide());
+		this.box.addEventListener('scroll', () => this.draw());
 		this.box.addEventListener('keydown', (event) => this.key(event));
 	}
 
@@ -143,8 +145,17 @@ class Flame {
 			return;
 		}
 		this.current = node;
+		this.reveal();
 		this.say();
 		this.draw();
+	}
+
+	/** reveal - the row of what is selected is in sight */
+	reveal() {
+		const y = this.current.depth * FLAME_ROW, { scrollTop, clientHeight } = this.box;
+
+		if (y < scrollTop || y + FLAME_ROW > scrollTop + clientHeight)
+			this.box.scrollTop = y - clientHeight / 3;
 	}
 
 	isInside(node) {
@@ -183,7 +194,7 @@ class Flame {
 	}
 
 	boxAt(x, y) {
-		const row = this.boxes && this.boxes[Math.floor(y / FLAME_ROW)];
+		const row = this.boxes && this.boxes[Math.floor((y + this.box.scrollTop) / FLAME_ROW)];
 		const found = row && row.find((box) => x >= box.x && x < box.x + box.width);
 
 		return found ? found.node : null;
@@ -228,11 +239,22 @@ class Flame {
 		const { palette } = this;
 
 		this.boxes = this.place(width);
-		const context = fitCanvas(this.canvas, width, this.boxes.length * FLAME_ROW + 1);
+		const whole = this.boxes.length * FLAME_ROW + 1;
+		const height = Math.min(whole, Math.round(innerHeight * 0.6));
+
+		/* the canvas is as high as what is in sight, however deep the calls go */
+		this.box.style.height = height + 2 + 'px';
+		this.spacer.style.height = whole - height + 'px';
+		const top = this.box.scrollTop;
+		const context = fitCanvas(this.canvas, width, height);
+		const first = Math.floor(top / FLAME_ROW);
 
 		context.font = FONT;
 		context.textBaseline = 'middle';
-		this.boxes.forEach((row, depth) => {
+		context.translate(0, -top);
+		this.boxes.slice(first, first + Math.ceil(height / FLAME_ROW) + 1).forEach((row, at) => {
+			const depth = first + at;
+
 			for (const { node, x, width: wide } of row) {
 				const color = this.isHit(node) ? 'hit' : node.depth < this.zoomed.depth ||
 					node.name === '(other)' ? 'state-unknown' : 'flame-' + hash(node.name) % 6;

@@ -30,6 +30,11 @@ function sum(values) {
 	return values.reduce((total, value) => total + (number(value) || 0), 0);
 }
 
+/** largest - of many values, however many; at least 1, to divide by */
+function largest(values) {
+	return values.reduce((most, value) => Math.max(most, number(value) || 0), 1);
+}
+
 /** waiting - what of a time split is waiting */
 function waiting(times, kind) {
 	return split(times, kind).filter((part) => part.state !== 'running');
@@ -467,7 +472,7 @@ class View {
 
 	initcalls() {
 		const calls = list(this.span.initcalls);
-		const longest = Math.max(1, ...calls.map((call) => number(call.duration_ns) || 0));
+		const longest = largest(calls.map((call) => call.duration_ns));
 
 		return this.table({
 			name: 'Initcalls', rows: calls, sort: 1, isDescending: true, least: 1,
@@ -493,7 +498,7 @@ class View {
 
 	units() {
 		const units = list(this.span.units);
-		const longest = Math.max(1, ...units.map((unit) => number(unit.duration_ns) || 0));
+		const longest = largest(units.map((unit) => unit.duration_ns));
 
 		return this.table({
 			name: 'Units', rows: units, sort: 1, isDescending: true, least: 1,
@@ -523,7 +528,7 @@ class View {
 			...split({ running_ns: process.cpu_ns, runnable_ns: process.runnable_ns }, 'states'),
 			...split(process.waits, 'waits'),
 		];
-		const longest = Math.max(1, ...list(this.span.processes).map(lasts));
+		const longest = largest(list(this.span.processes).map(lasts));
 
 		return this.table({
 			name: 'Processes', rows: list(this.span.processes), sort: 5, isDescending: true, least: 4,
@@ -566,7 +571,7 @@ class View {
 				...split({ runnable_ns: process.runnable_ns }, 'states'),
 				...waiting(process.waits, 'waits'),
 			]);
-		const longest = Math.max(1, ...rows.map((row) => row.ns));
+		const longest = largest(rows.map((row) => row.ns));
 
 		return [
 			make('p', { class: 'quiet' }, 'Who did not run, and for what, summed up over its life.'),
@@ -615,7 +620,7 @@ class View {
 		const isTimed = functions.kind === 'graph';
 		const unit = isTimed ? duration : (value) => `${count(value)} calls`;
 		const rows = list(functions.list);
-		const most = Math.max(1, ...rows.map((row) => number(isTimed ? row.self_ns : row.calls) || 0));
+		const most = largest(rows.map((row) => (isTimed ? row.self_ns : row.calls)));
 		const parts = [make('h2', {}, `Functions: ${count(functions.calls)} calls`,
 			functions.has_overrun ? make('span', { class: 'quiet' }, '; the graph was cut, the table was not') : null)];
 
