@@ -336,8 +336,6 @@ static bool add_build_id(void)
 static void add_environment(void)
 {
 	struct utsname host;
-	size_t size;
-	char *line;
 
 	uname(&host);
 	add_env("kernel.release", "%s", host.release);
@@ -345,10 +343,7 @@ static void add_environment(void)
 	add_env("kernel.machine", "%s", host.machine);
 	if (!add_build_id())
 		fail("the kernel has no build id (/sys/kernel/notes)");
-	line = read_file("/proc/cmdline", &size);
-	if (line)
-		add_env("kernel.cmdline", "%s", line);
-	free(line);
+	/* no command line: it is this guest's, not that of those to come */
 	add_env("page_size", "%ld", sysconf(_SC_PAGESIZE));
 	add_env("long_size", "%zu", sizeof(long));
 }

@@ -54,6 +54,7 @@ def same_as_the_driver_sends(t):
         env, other = kp.environment(mine), kp.environment(theirs)
         for key in ('kernel.release', 'kernel.version', 'kernel.machine', 'kernel.build_id', 'page_size', 'long_size'):
             t.equal(env.get(key), other.get(key), '%s: the same %s' % (kernel, key))
+        t.ok('kernel.cmdline' not in env, '%s: it has no command line, which is a guest\'s' % kernel)
         t.equal(os.path.basename(path), env['kernel.build_id'], '%s: it is called as the build id' % kernel)
 
         formats, others = kp.formats(mine), kp.formats(theirs)
