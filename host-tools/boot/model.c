@@ -1088,18 +1088,33 @@ static void on_event(struct model *model, const struct boot_event *event)
 	}
 }
 
+/* A function's name without the place in it: tracing happens somewhat behind its start. */
+static const char *bare_name(const char *symbol, char *buffer, size_t size)
+{
+	const char *plus = strstr(symbol, "+0x");
+
+	if (!plus)
+		return symbol;
+	g_strlcpy(buffer, symbol, MIN(size, (size_t)(plus - symbol) + 1));
+	return buffer;
+}
+
 static void on_function(struct model *model, const struct boot_event *event)
 {
+	char name_buffer[128], caller_buffer[128];
+	const char *name = bare_name(event->text[0], name_buffer, sizeof(name_buffer));
+
 	if (model->stage != STAGE_BOOT)
 		return;
 	if (event->kind == BOOT_GRAPH_ENTRY)
-		functions_enter(model->functions, stack_of(event), event->text[0],
-				event->number[0], event->time);
+		functions_enter(model->functions, stack_of(event), name, event->number[0],
+				event->time);
 	else if (event->kind == BOOT_GRAPH_EXIT)
-		functions_leave(model->functions, stack_of(event), event->text[0],
-				event->number[0], event->time);
+		functions_leave(model->functions, stack_of(event), name, event->number[0],
+				event->time);
 	else
-		functions_call(model->functions, event->text[0], event->text[1]);
+		functions_call(model->functions, name,
+			       bare_name(event->text[1], caller_buffer, sizeof(caller_buffer)));
 }
 
 static void count(struct model *model, const struct boot_event *event)

@@ -309,6 +309,20 @@ static void clock_error(const struct recording_vm *vm, struct boot_source_info *
 			info->clock_error_ns = MAX(info->clock_error_ns, record.error_ns);
 }
 
+/* What the last driver of the epoch said of its end. */
+static void guest_end(const struct recording_generation *generation,
+		      struct boot_source_info *info)
+{
+	char word[END_WORD_SIZE];
+
+	if (generation->end.reason == VHT_END_NONE)
+		return;
+	g_free(info->end_reason);
+	g_free(info->end_text);
+	info->end_reason = g_strdup(end_reason_word(generation->end.reason, word));
+	info->end_text = *generation->end.text ? g_strdup(generation->end.text) : NULL;
+}
+
 static void guest_facts(const struct recording_vm *vm, struct boot_source_info *info)
 {
 	for (guint i = 0; i < vm->generations->len; i++) {
@@ -322,6 +336,7 @@ static void guest_facts(const struct recording_vm *vm, struct boot_source_info *
 		if (!info->command_line)
 			info->command_line = recording_generation_env(generation,
 								      "kernel.cmdline");
+		guest_end(generation, info);
 	}
 }
 

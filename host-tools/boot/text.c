@@ -262,6 +262,17 @@ static void print_span(const struct span *span, unsigned int top, FILE *out)
 	print_vcpus(span, out);
 }
 
+/* Why the guest ended, as its driver said it. */
+static void print_end(const struct boot_source_info *source, FILE *out)
+{
+	g_autofree char *reason = render_clean(source->end_reason ? source->end_reason : "");
+	g_autofree char *text = render_clean(source->end_text ? source->end_text : "");
+
+	if (*reason)
+		fprintf(out, " (%s%s%s)", reason, *text ? ": " : "", text);
+	fputc('\n', out);
+}
+
 void render_text(const struct report *report, unsigned int top, FILE *out)
 {
 	print_header(report, out);
@@ -270,7 +281,8 @@ void render_text(const struct report *report, unsigned int top, FILE *out)
 		g_autofree char *total =
 			report_time(report->shutdown->end - report->shutdown->start);
 
-		fprintf(out, "\nShutdown: %s\n", total);
+		fprintf(out, "\nShutdown: %s", total);
+		print_end(report->source, out);
 		print_span(report->shutdown, top, out);
 	}
 	fputs("\n* on the critical chain\n", out);
