@@ -80,6 +80,45 @@ static void test_new(const char *path)
 	recording_free(rec);
 }
 
+/* What a driver said of its end is in the recording, and no stream of it. */
+static void test_end(const char *path)
+{
+	static const struct guest_end ends[] = {
+		{ VHT_END_PANIC, VHT_STAGE_NOTIFIED, 12345678901234567890ULL, "a = [b]; c " },
+		{ VHT_END_KEXEC, VHT_STAGE_DEVICES_DOWN, 1, "kexec reboot" },
+		{ 4711, UINT32_MAX, 0, "" },
+	};
+	const struct recording_generation *gen;
+	struct writer *writer = writer_new(path, NULL);
+	struct writer_vm *vm = writer_vm_new(writer, &host, NULL);
+	char word[END_WORD_SIZE];
+	struct recording *rec;
+	guint streams;
+	size_t i;
+
+	rec = recording_open(path, NULL);
+	gen = ((struct recording_vm *)rec->vms->pdata[0])->generations->pdata[0];
+	streams = gen->streams->len;
+	ok(gen->end.reason == VHT_END_NONE, "a driver that said nothing of an end");
+	recording_free(rec);
+	for (i = 0; i < G_N_ELEMENTS(ends); i++) {
+		ok(writer_vm_put_end(vm, 1, 2, &ends[i], NULL), "an end is written: %s",
+		   end_reason_word(ends[i].reason, word));
+		rec = recording_open(path, NULL);
+		gen = ((struct recording_vm *)rec->vms->pdata[0])->generations->pdata[0];
+		ok(gen->end.reason == ends[i].reason && gen->end.stage == ends[i].stage &&
+		   gen->end.counter == ends[i].counter && !strcmp(gen->end.text, ends[i].text),
+		   "and read: %s", gen->end.text);
+		ok(gen->streams->len == streams, "and is no stream");
+		recording_free(rec);
+	}
+	ok(end_reason_parse("") == VHT_END_NONE && end_reason_parse("-1") == VHT_END_NONE &&
+	   end_reason_parse("7x") == VHT_END_NONE && end_reason_parse("99999999999") == VHT_END_NONE,
+	   "no reasons at all");
+	writer_vm_free(vm);
+	writer_free(writer);
+}
+
 /* As a recorder leaves it that was killed in the middle of a write. */
 static void test_continue(const char *path)
 {
@@ -243,6 +282,7 @@ int main(void)
 	scratch_init();
 	path = scratch_path("rec");
 	test_new(path);
+	test_end(path);
 	test_continue(path);
 	test_identity(path);
 	test_refusals();
