@@ -19,7 +19,8 @@
 
 /* in this order: each uses what is above it */
 static const char *const script_names[] = {
-	"base.js", "table.js", "lanes.js", "timeline.js", "flame.js", "page.js",
+	"base.js", "table.js", "lanes.js", "timeline.js", "flame.js",
+	"facts.js", "listings.js", "page.js",
 };
 
 static const char *page_part(const char *name)

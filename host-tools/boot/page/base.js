@@ -170,7 +170,7 @@ function stateColor(name) {
 	return 'state-' + (name in STATES ? name : 'unknown');
 }
 
-/** taskColor - one of twelve; 0 is for who has no name */
+/** taskColor - one of ten by the name without its numbers, or that of no name */
 function taskColor(comm) {
 	return 'task-' + (comm ? hash(text(comm).replace(/[/:\d].*$/, '')) % 10 : 'none');
 }
@@ -194,10 +194,15 @@ function stack(parts, whole) {
 	const says = parts.map((part) => `${part.name} ${duration(part.ns)} ` +
 		`(${percent(part.ns, sum)})`).join(', ');
 
-	return make('div', { class: 'stack', role: 'img', 'aria-label': says, title: says.replaceAll(', ', '\n') },
+	return make('div', {
+		class: 'stack', role: 'img', 'aria-label': says, title: says.replaceAll(', ', '\n'),
+	},
 		make('div', { style: { width: 100 * clamp(sum / (whole || 1), 0, 1) + '%' } },
 			parts.map((part) => make('span', {
-				style: { 'flex-grow': String(part.ns / (sum || 1)), background: `var(--${part.color})` },
+				style: {
+					'flex-grow': String(part.ns / (sum || 1)),
+					background: `var(--${part.color})`,
+				},
 			}))));
 }
 

@@ -74,8 +74,9 @@ class Flame {
 		this.path = make('p', { class: 'path', role: 'status' });
 		this.node = make('div', {},
 			make('div', { class: 'tools' }, this.search, this.found,
-				make('button', { type: 'button', class: 'view', on: { click: () => this.zoom(this.root) } },
-					'Show all')),
+				make('button', {
+					type: 'button', class: 'view', on: { click: () => this.zoom(this.root) },
+				}, 'Show all')),
 			this.box, this.path);
 
 		const at = (event) => this.boxAt(event.offsetX, event.offsetY);
@@ -109,8 +110,8 @@ class Flame {
 		for (let node = this.current; node; node = node.parent)
 			names.unshift(node.name);
 		show(this.path, make('b', {}, this.current.name), ` ${this.says(this.current)}`,
-			names.length > 1 ? [make('br'), make('span', { class: 'quiet' }, names.slice(-40).join(' › '))]
-				: null);
+			names.length > 1 ? [make('br'),
+				make('span', { class: 'quiet' }, names.slice(-40).join(' › '))] : null);
 		this.node.dataset.zoomed = this.zoomed.name;
 	}
 

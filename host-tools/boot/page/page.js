@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The page: what was looked at, then the boot or the shutdown: the answer in
- * short, the timeline with what is selected, the tables. A span is shown at a
+ * short, the timeline with what is selected, the tables. One span is shown at a
  * time; the form of the report is docs/specs/boot-report.md.
  */
 
@@ -10,132 +10,6 @@ const VERSION = 1;
 
 /* what is shown, by span; also for the console and for tests */
 const views = {};
-
-const KINDS = {
-	phase: 'Phase', link: 'Piece of the critical chain', mark: 'Mark', unit: 'Unit',
-	process: 'Process', initcall: 'Initcall', slice: 'Slice of a vCPU', cause: 'Cause',
-};
-
-function task(of) {
-	if (!of || (of.comm === null && of.pid === null) || of.comm === undefined)
-		return '';
-	return text(of.comm) + (number(of.pid) === null ? '' : ` [${of.pid}]`);
-}
-
-function endOf(of, span) {
-	return number(of.end) === null ? span.end : of.end;
-}
-
-function sum(values) {
-	return values.reduce((total, value) => total + (number(value) || 0), 0);
-}
-
-/** largest - of many values, however many; at least 1, to divide by */
-function largest(values) {
-	return values.reduce((most, value) => Math.max(most, number(value) || 0), 1);
-}
-
-/** waiting - what of a time split is waiting */
-function waiting(times, kind) {
-	return split(times, kind).filter((part) => part.state !== 'running');
-}
-
-/* ---- what is selected ---- */
-
-/**
- * factsOf - what is known of an item: { title, facts, stacks }
- *
- * FACTS are [name, value]; STACKS are [name, parts, whole].
- */
-function factsOf(item, span) {
-	const { of, kind } = item;
-	const at = (time) => ms(time - span.start) + ' ms';
-	const facts = [];
-	const stacks = [];
-	const fact = (name, value) => {
-		if (value !== null && value !== undefined && value !== '')
-			facts.push([name, value]);
-	};
-	const time = (name, value) => {
-		if (number(value) !== null)
-			facts.push([name, duration(value)]);
-	};
-
-	if (kind === 'mark') {
-		fact('At', at(of.time));
-		fact('Kind', of.kind);
-		fact('Text', of.text);
-		fact('Port', number(of.port) === null ? null : '0x' + of.port.toString(16));
-		fact('Value', number(of.value) === null ? null : '0x' + of.value.toString(16));
-		return { title: text(of.name), facts, stacks };
-	}
-	fact('Start', at(of.start));
-	fact('End', number(of.end) === null ? 'after the end of what is shown' : at(of.end));
-	time('Duration', number(of.duration_ns) !== null || kind === 'unit' ? of.duration_ns
-		: endOf(of, span) - of.start);
-	switch (kind) {
-	case 'phase':
-		fact('Part of', GROUPS[of.group]);
-		fact('Of the total', percent(of.duration_ns, span.duration_ns));
-		time('Runnable', of.runnable_ns);
-		fact('Note', of.reason);
-		stacks.push(['The guest', split(of.wall, 'wall')], ['Its vCPUs', split(of.cpu, 'cpu')],
-			['Critical chain', split(of.chain, 'states')]);
-		break;
-	case 'link':
-	case 'cause':
-		fact('State', STATES[of.state] || of.state);
-		fact('Task', task(of));
-		fact('For', of.owner && `${text(of.owner.kind)} ${text(of.owner.name)}`);
-		fact('Detail', of.detail);
-		fact('', of.text);
-		break;
-	case 'initcall':
-		fact('Level', of.level);
-		fact('Returns', of.return);
-		fact('Task', task(of));
-		time('Ran', of.run_ns);
-		time('Waited', of.wait_ns);
-		stacks.push(['Its time', split(of.states, 'states')]);
-		break;
-	case 'process':
-		fact('PID', of.pid);
-		fact('Parent', of.parent);
-		fact('Program', of.exec);
-		fact('Unit', of.unit);
-		time('On a CPU', of.cpu_ns);
-		time('Runnable', of.runnable_ns);
-		stacks.push(['Waits', split(of.waits, 'waits')]);
-		break;
-	case 'unit':
-		fact('Up', number(of.active) === null ? 'never' : at(of.active));
-		fact('Result', of.result);
-		fact('Type', of.type);
-		fact('What', of.description);
-		time('On a CPU', of.cpu_ns);
-		fact('Known by', of.source === 'log' ? "systemd's log" : of.source);
-		break;
-	case 'slice':
-		fact('CPU', of.vcpu.cpu);
-		fact(of.state === 2 ? 'Interrupted' : 'Task', task(of.task));
-		if (of.vcpu.resolution_ns)
-			time('Resolution', of.vcpu.resolution_ns);
-		break;
-	default:
-	}
-	if (of.is_on_chain)
-		fact('Critical chain', 'on it');
-	return { title: text(item.name), facts, stacks };
-}
-
-function describe(item, span) {
-	const { title, facts } = factsOf(item, span);
-
-	return {
-		title: title || KINDS[item.kind],
-		lines: [KINDS[item.kind], ...facts.slice(0, 7).map(([name, value]) => `${name} ${text(value)}`)],
-	};
-}
 
 /* ---- the parts of a view ---- */
 
@@ -155,10 +29,10 @@ function addUp(span, member, kind) {
 	return split(total, kind);
 }
 
-class View {
+class View extends Listings {
 	constructor(report, span, name, palette) {
-		Object.assign(this, { report, span, name, palette });
-		this.tables = [];
+		super(report, span, palette);
+		this.name = name;
 		this.timeline = new Timeline({
 			span, palette,
 			onSelect: (item) => this.onSelect(item),
@@ -181,7 +55,9 @@ class View {
 	}
 
 	build() {
-		this.detail = make('div', { role: 'region', 'aria-label': 'What is selected', 'aria-live': 'polite' });
+		this.detail = make('div', {
+			role: 'region', 'aria-label': 'What is selected', 'aria-live': 'polite',
+		});
 		this.node = make('div', {},
 			make('section', { class: 'summary', 'aria-label': 'Summary' },
 				this.phasesBar(), this.causes()),
@@ -245,7 +121,8 @@ class View {
 					percent(phase.end - phase.start, whole);
 
 				return make('button', {
-					type: 'button', class: part < 0.004 ? 'slim' : part < 0.03 ? 'narrow' : null, title: says, 'aria-label': says,
+					type: 'button', title: says, 'aria-label': says,
+					class: part < 0.004 ? 'slim' : part < 0.03 ? 'narrow' : null,
 					style: {
 						...width(phase.end - phase.start), background: `var(--${color})`,
 						color: this.palette.ink(color),
@@ -320,7 +197,8 @@ class View {
 
 		show(this.detail,
 			make('h2', {}, title || KINDS[item.kind], ' '),
-			make('p', { class: 'quiet' }, swatch(item.color || stateColor(item.of.state)), KINDS[item.kind]),
+			make('p', { class: 'quiet' }, swatch(item.color || stateColor(item.of.state)),
+				KINDS[item.kind]),
 			make('dl', {}, facts.map(([name, value]) => [make('dt', {}, name), make('dd', {}, value)])),
 			...stacks.filter(([, parts]) => parts.length).flatMap(([name, parts]) => {
 				const whole = sum(parts.map((part) => part.ns));
@@ -359,13 +237,6 @@ class View {
 
 	/* ---- the tables ---- */
 
-	table(options) {
-		const table = new Table(options);
-
-		this.tables.push(table);
-		return table.node;
-	}
-
 	tabs() {
 		const { span } = this;
 		const some = (name, entries) => [name, list(entries).length];
@@ -387,300 +258,6 @@ class View {
 				: make('span', { class: 'quiet' }, ' ' + count(many))],
 		})));
 	}
-
-	at(time) {
-		return number(time) === null ? null : time - this.span.start;
-	}
-
-	bar(ns, color = 'initcall', whole = this.span.duration_ns) {
-		return stack(ns > 0 ? [{ ns, color, name: '' }] : [], whole);
-	}
-
-	phases() {
-		const phases = list(this.span.phases);
-		const isSeen = (phase) => phase.is_seen !== false;
-		const vcpus = number(this.report.meta && this.report.meta.vcpus) || 1;
-
-		return this.table({
-			name: 'Phases', rows: phases, onSelect: (phase) => this.go(phase, 'phase', phase.name),
-			columns: [
-				{
-					title: 'Phase', value: (phase) => phase.name,
-					node: (phase) => make('span', {}, swatch(groupColor(phase.group)), phase.name),
-				},
-				{ title: 'Of', value: (phase) => GROUPS[phase.group] || phase.group },
-				{ title: 'Start', isTime: true, value: (phase) => this.at(phase.start) },
-				{
-					title: 'Duration, ms', isTime: true,
-					value: (phase) => (isSeen(phase) ? phase.duration_ns : null),
-				},
-				{
-					title: 'Of the total', isNumber: true, value: (phase) => phase.duration_ns,
-					text: (phase) => (isSeen(phase) ? percent(phase.duration_ns, this.span.duration_ns) : ''),
-				},
-				...[['Guest', 'wall', 'wall', 1], ['vCPUs', 'cpu', 'cpu', vcpus],
-					['Critical chain', 'chain', 'states', 1]].map(([title, member, kind, times]) => ({
-					title, value: (phase) => waitShare(phase[member], kind),
-					text: (phase) => split(phase[member], kind).map((part) => part.name).join(' '),
-					node: (phase) => stack(split(phase[member], kind), phase.duration_ns * times),
-				})),
-				{ title: 'Runnable, ms', isTime: true, value: (phase) => number(phase.runnable_ns) },
-				{
-					title: 'Note', isWide: true, value: (phase) => phase.reason,
-					text: (phase) => [isSeen(phase) ? '' : phase.merged_into
-						? `not seen, in ${this.phaseName(phase.merged_into)}` : 'not seen',
-					text(phase.reason)].filter(Boolean).join(': '),
-				},
-			],
-		});
-	}
-
-	phaseName(id) {
-		const phase = list(this.span.phases).find((one) => one.id === id);
-
-		return text(phase ? phase.name : id);
-	}
-
-	chain() {
-		const owner = (link) => (link.owner ? `${text(link.owner.kind)} ${text(link.owner.name)}` : '');
-
-		return [
-			make('p', { class: 'quiet' }, 'What the end waited for, back to the begin: ' +
-				'if none of this were faster, neither would be the whole.'),
-			this.table({
-				name: 'Critical chain', rows: list(this.span.chain), omitted: this.span.chain_omitted,
-				least: 1, onSelect: (link) => this.go(link, 'link', linkName(link)),
-				columns: [
-					{ title: 'Start', isTime: true, value: (link) => this.at(link.start) },
-					{ title: 'Duration, ms', isTime: true, value: (link) => link.end - link.start },
-					{
-						title: 'Share', value: (link) => link.end - link.start, text: () => '',
-						node: (link) => this.bar(link.end - link.start, stateColor(link.state)),
-					},
-					{
-						title: 'State', value: (link) => STATES[link.state] || link.state,
-						node: (link) => make('span', {}, swatch(stateColor(link.state)),
-							STATES[link.state] || link.state),
-					},
-					{ title: 'Task', value: (link) => task(link) },
-					{ title: 'For', value: owner },
-					{ title: 'Detail', isWide: true, value: (link) => link.detail },
-				],
-			}),
-		];
-	}
-
-	initcalls() {
-		const calls = list(this.span.initcalls);
-		const longest = largest(calls.map((call) => call.duration_ns));
-
-		return this.table({
-			name: 'Initcalls', rows: calls, sort: 1, isDescending: true, least: 1,
-			omitted: this.span.initcalls_omitted,
-			onSelect: (call) => this.go(call, 'initcall', call.function),
-			columns: [
-				{ title: 'Function', value: (call) => call.function },
-				{ title: 'Duration, ms', isTime: true, value: (call) => number(call.duration_ns) },
-				{
-					title: 'Ran, waited', value: (call) => number(call.duration_ns), text: () => '',
-					node: (call) => stack(split(call.states, 'states'), longest),
-				},
-				{ title: 'Start', isTime: true, value: (call) => this.at(call.start) },
-				{ title: 'Ran, ms', isTime: true, value: (call) => number(call.run_ns) },
-				{ title: 'Waited, ms', isTime: true, value: (call) => number(call.wait_ns) },
-				{ title: 'Level', value: (call) => call.level },
-				{ title: 'Returns', isNumber: true, value: (call) => number(call.return) },
-				{ title: 'Task', value: (call) => task(call) },
-				{ title: 'Chain', value: (call) => (call.is_on_chain ? 'on it' : '') },
-			],
-		});
-	}
-
-	units() {
-		const units = list(this.span.units);
-		const longest = largest(units.map((unit) => unit.duration_ns));
-
-		return this.table({
-			name: 'Units', rows: units, sort: 1, isDescending: true, least: 1,
-			omitted: this.span.units_omitted,
-			onSelect: (unit) => this.go(unit, 'unit', unit.name),
-			columns: [
-				{ title: 'Unit', value: (unit) => unit.name },
-				{ title: 'Time to start, ms', isTime: true, value: (unit) => number(unit.duration_ns) },
-				{
-					title: 'Time', value: (unit) => number(unit.duration_ns), text: () => '',
-					node: (unit) => this.bar(unit.duration_ns, unit.result === 'failed' ? 'failed' : 'unit', longest),
-				},
-				{ title: 'Start', isTime: true, value: (unit) => this.at(unit.start) },
-				{ title: 'Up', isTime: true, value: (unit) => this.at(unit.active) },
-				{ title: 'End', isTime: true, value: (unit) => this.at(unit.end) },
-				{ title: 'Result', value: (unit) => unit.result },
-				{ title: 'CPU, ms', isTime: true, value: (unit) => number(unit.cpu_ns) },
-				{ title: 'Chain', value: (unit) => (unit.is_on_chain ? 'on it' : '') },
-				{ title: 'What', isWide: true, value: (unit) => unit.description },
-			],
-		});
-	}
-
-	processes() {
-		const lasts = (process) => endOf(process, this.span) - process.start;
-		const parts = (process) => [
-			...split({ running_ns: process.cpu_ns, runnable_ns: process.runnable_ns }, 'states'),
-			...split(process.waits, 'waits'),
-		];
-		const longest = largest(list(this.span.processes).map(lasts));
-
-		return this.table({
-			name: 'Processes', rows: list(this.span.processes), sort: 5, isDescending: true, least: 4,
-			omitted: this.span.processes_omitted,
-			onSelect: (process) => this.go(process, 'process', process.comm),
-			columns: [
-				{
-					title: 'Process', value: (process) => process.comm,
-					node: (process) => make('span', {}, swatch(taskColor(process.comm)), process.comm),
-				},
-				{ title: 'PID', isNumber: true, value: (process) => number(process.pid), text: (process) => process.pid },
-				{ title: 'Parent', isNumber: true, value: (process) => number(process.parent), text: (process) => process.parent },
-				{ title: 'Start', isTime: true, value: (process) => this.at(process.start) },
-				{ title: 'Lasts, ms', isTime: true, value: lasts },
-				{ title: 'CPU, ms', isTime: true, value: (process) => number(process.cpu_ns) },
-				{ title: 'Runnable, ms', isTime: true, value: (process) => number(process.runnable_ns) },
-				{
-					title: 'Waited, ms', isTime: true,
-					value: (process) => sum(split(process.waits, 'waits').map((part) => part.ns)),
-				},
-				{
-					title: 'Ran, waited', value: lasts, text: () => '',
-					node: (process) => stack(parts(process), longest),
-				},
-				{ title: 'Unit', value: (process) => process.unit },
-				{ title: 'Program', isWide: true, value: (process) => process.exec },
-			],
-		});
-	}
-
-	/** waits - every wait of an initcall or a process, the longest first */
-	waits() {
-		const rows = [];
-		const add = (of, kind, name, parts) => parts.forEach((part) => rows.push({ of, kind, name, ...part }));
-
-		for (const call of list(this.span.initcalls))
-			add(call, 'initcall', call.function, waiting(call.states, 'states'));
-		for (const process of list(this.span.processes))
-			add(process, 'process', task(process), [
-				...split({ runnable_ns: process.runnable_ns }, 'states'),
-				...waiting(process.waits, 'waits'),
-			]);
-		const longest = largest(rows.map((row) => row.ns));
-
-		return [
-			make('p', { class: 'quiet' }, 'Who did not run, and for what, summed up over its life.'),
-			this.table({
-				name: 'Waits', rows, sort: 3, isDescending: true, least: 3,
-				onSelect: (row) => this.go(row.of, row.kind, row.name),
-				columns: [
-					{ title: 'Who', value: (row) => row.name },
-					{ title: 'Is', value: (row) => row.kind },
-					{
-						title: 'State', value: (row) => row.name && STATES[row.state],
-						node: (row) => make('span', {}, swatch(row.color), STATES[row.state]),
-					},
-					{ title: 'Time, ms', isTime: true, value: (row) => row.ns },
-					{
-						title: 'Share', value: (row) => row.ns, text: () => '',
-						node: (row) => this.bar(row.ns, row.color, longest),
-					},
-				],
-			}),
-		];
-	}
-
-	marks() {
-		const hex = (value) => (number(value) === null ? '' : '0x' + value.toString(16));
-
-		return this.table({
-			name: 'Marks', rows: list(this.span.marks), omitted: this.span.marks_omitted,
-			onSelect: (mark) => this.go(mark, 'mark', mark.name),
-			columns: [
-				{ title: 'Start', isTime: true, value: (mark) => this.at(mark.time) },
-				{ title: 'Mark', value: (mark) => mark.name },
-				{ title: 'Kind', value: (mark) => mark.kind },
-				{ title: 'Port', isNumber: true, value: (mark) => number(mark.port), text: (mark) => hex(mark.port) },
-				{ title: 'Value', isNumber: true, value: (mark) => number(mark.value), text: (mark) => hex(mark.value) },
-				{ title: 'Text', isWide: true, value: (mark) => mark.text },
-			],
-		});
-	}
-
-	functions() {
-		const { functions } = this.span;
-
-		if (!functions)
-			return make('p', { class: 'quiet' }, 'Functions were not traced.');
-		const isTimed = functions.kind === 'graph';
-		const unit = isTimed ? duration : (value) => `${count(value)} calls`;
-		const rows = list(functions.list);
-		const most = largest(rows.map((row) => (isTimed ? row.self_ns : row.calls)));
-		const parts = [make('h2', {}, `Functions: ${count(functions.calls)} calls`,
-			functions.has_overrun ? make('span', { class: 'quiet' }, '; the graph was cut, the table was not') : null)];
-
-		if (functions.tree) {
-			this.flame = new Flame({ tree: functions.tree, unit, palette: this.palette });
-			parts.push(this.flame.node);
-		}
-		parts.push(this.table({
-			name: 'Functions', rows, sort: isTimed ? 3 : 1, isDescending: true,
-			omitted: functions.list_omitted,
-			onSelect: (row) => this.flame && this.flame.find(text(row.name)),
-			columns: [
-				{ title: 'Function', value: (row) => row.name },
-				{ title: 'Calls', isNumber: true, value: (row) => number(row.calls) },
-				{ title: 'Total, ms', isTime: true, value: (row) => number(row.total_ns) },
-				{ title: 'Self, ms', isTime: true, value: (row) => number(row.self_ns) },
-				{
-					title: 'Share', text: () => '',
-					value: (row) => number(isTimed ? row.self_ns : row.calls),
-					node: (row) => this.bar(isTimed ? row.self_ns : row.calls, 'flame-0', most),
-				},
-				{ title: 'Longest, ms', isTime: true, value: (row) => number(row.max_ns) },
-			],
-		}));
-		return parts;
-	}
-
-	about() {
-		const meta = this.report.meta || {};
-		const sources = Object.entries(meta.sources || {}).map(([name, many]) => `${name} ${count(many)}`);
-		const facts = [
-			['VM', meta.vm], ['UUID', meta.uuid], ['VMM', meta.vmm], ['Kernel', meta.kernel],
-			['Command line', meta.command_line], ['vCPUs', meta.vcpus],
-			['Read from', `${text(meta.input)} (${text(meta.kind)})`],
-			['Epoch', `${text(meta.epoch)} of ${list(meta.epochs).map(text).join(', ')}`],
-			['Time 0', `${count(meta.origin_ns)} ns of the host's CLOCK_MONOTONIC`],
-			['That was at', number(meta.origin_real_ns) === null ? null
-				: new Date(meta.origin_real_ns / 1e6).toISOString()],
-			['Events', count(meta.events)],
-			['First, last event', `${ms(meta.first_event)} ms, ${ms(meta.last_event)} ms`],
-			['Lost events', count(meta.lost_events) + (meta.has_unknown_loss
-				? ', and a loss whose extent is not known' : '')],
-			['Clock error', number(meta.clock_error_ns) === null ? null : 'up to ' + duration(meta.clock_error_ns)],
-			['Guest ended by', [meta.end_reason, meta.end_text].filter(Boolean).map(text).join(': ')],
-			['Event systems', sources.join(', ')],
-			['End marker', meta.marker && `${text(meta.marker.name)}: ${text(meta.marker.what)}`],
-			['Written by', meta.tool],
-		];
-
-		return make('dl', { class: 'about' }, facts.filter(([, value]) => text(value) !== '')
-			.map(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]));
-	}
-}
-
-/** waitShare - by what a column of splits is sorted: how much of it was waiting */
-function waitShare(times, kind) {
-	const parts = split(times, kind);
-	const all = sum(parts.map((part) => part.ns));
-
-	return all ? 1 - parts[0].ns / all * (parts[0].state === SPLITS[kind][0]) : null;
 }
 
 /* ---- tabs ---- */
@@ -692,7 +269,8 @@ function waitShare(times, kind) {
  */
 function tabSet(name, tabs) {
 	const panels = tabs.map((tab) => make('div', {
-		class: 'panel', role: 'tabpanel', id: `${name}-${tab.id}`, 'aria-labelledby': `tab-${tab.id}`, hidden: true,
+		class: 'panel', role: 'tabpanel', hidden: true, id: `${name}-${tab.id}`,
+		'aria-labelledby': `tab-${tab.id}`,
 	}));
 	const open = (index) => {
 		buttons.forEach((button, at) => {

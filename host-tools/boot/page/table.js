@@ -148,7 +148,8 @@ class Table {
 			return wanted.every((word) => all.includes(word));
 		}));
 		const some = rows.slice(0, this.limit);
-		const omitted = number(this.omitted) ? `; ${count(this.omitted)} shorter ones are not in the report` : '';
+		const omitted = number(this.omitted)
+			? `; ${count(this.omitted)} shorter ones are not in the report` : '';
 
 		this.nodes = new Map();
 		show(this.body, ...some.map((row) => this.row(row)));
