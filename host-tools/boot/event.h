@@ -73,6 +73,7 @@ enum boot_kind {
  * @origin: number of the buffer that it came from: the same event may have been
  *	traced into two
  * @flags: BOOT_IN_*
+ * @has_class: something describes its fields
  * @number: fields that are numbers; 0 where the event lacks them
  * @text: fields that are texts, "" where the event lacks them; until the next event
  * @get: another field as text, for filters; NULL: there are none
@@ -88,6 +89,7 @@ struct boot_event {
 	const char *comm;
 	uint32_t origin;
 	uint32_t flags;
+	bool has_class;
 	int64_t number[BOOT_MAX_NUMBERS];
 	const char *text[BOOT_MAX_TEXTS];
 	char *(*get)(const struct boot_event *event, const char *field);

@@ -44,6 +44,7 @@ struct model {
 	struct span *shutdown;
 
 	uint64_t events;
+	uint64_t unnamed;		/* without a description */
 	uint64_t first_any, last_any;	/* of all events */
 	uint64_t first_guest, last_guest;
 	uint64_t lost;
@@ -804,17 +805,16 @@ static void on_initcall_level(struct model *model, const struct boot_event *even
 }
 
 /*
- * The name of an initcall. A module's is gone with its memory before anybody
- * could ask for names: then it is called after the module.
+ * The name of an initcall. A module's is gone with its memory, before anybody asks for
+ * names or just after: so that it is always the same it is called after the module.
  */
 static char *initcall_name(struct model *model, const struct boot_event *event)
 {
-	const char *function = event->text[0];
 	const char *module = g_hash_table_lookup(model->modules, GINT_TO_POINTER(event->pid));
 
-	if (module && (g_str_has_prefix(function, "0x") || strstr(function, "+0x")))
+	if (module)
 		return g_strdup_printf("%s:init", module);
-	return g_strndup(function, 128);
+	return g_strndup(event->text[0], 128);
 }
 
 static void on_module_load(struct model *model, const struct boot_event *event)
@@ -1122,6 +1122,7 @@ static void count(struct model *model, const struct boot_event *event)
 	uint64_t *number = g_hash_table_lookup(model->systems, event->system);
 
 	model->events++;
+	model->unnamed += event->kind == BOOT_OTHER && !event->has_class;
 	if (!number) {
 		if (g_hash_table_size(model->systems) >= 1024)
 			return;
@@ -1210,6 +1211,10 @@ static void add_warnings(const struct model *model, struct report *report)
 		warn(report, "no scheduling events (sched:sched_switch): where time went is not known");
 	if (model->first_guest && !model->boot->initcalls->len)
 		warn(report, "no initcall events: the kernel's own part is not taken apart");
+	if (model->unnamed)
+		warn(report, "%" G_GUINT64_FORMAT " events are of kinds that nothing describes: for a guest "
+		     "without a driver its kernel's profile is needed (hypertrace kernel)",
+		     model->unnamed);
 	if (model->real_init && !model->boot->units->len)
 		warn(report, "no units seen: boot the guest with systemd.log_target=kmsg "
 		     "printk.devkmsg=on and trace printk:console");

@@ -296,7 +296,7 @@ static void on_event(struct reading *reading, const bt_message *message)
 		.time = bt_clock_snapshot_get_value(clock),
 		.cpu = cpu ? field_number(cpu) : BOOT_CPU_NONE,
 		.pid = pid ? field_number(pid) : -1,
-		.origin = 1, .text = { "", "" },
+		.origin = 1, .has_class = true, .text = { "", "" },
 	};
 
 	if (comm) {

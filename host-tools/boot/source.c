@@ -231,6 +231,8 @@ static void give(struct reading *reading, const struct decoder_item *item, boot_
 		/* TRACE_FLAG_HARDIRQ, TRACE_FLAG_SOFTIRQ */
 		.flags = (item->flags & 0x18 ? BOOT_IN_IRQ : 0) |
 			 (item->class && item->class->flags_offset >= 0 ? BOOT_HAS_CONTEXT : 0),
+		/* the class table makes one of that system for what it does not know */
+		.has_class = item->class && strcmp(item->class->system, "unknown"),
 		.text = { "", "" },
 		.get = get_field,
 		.data = item,

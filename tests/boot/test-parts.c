@@ -265,7 +265,8 @@ static void test_limits(void)
 	   holds("kernel >= 0.4 s", report) && !holds("kernel < 400ms", report) &&
 	   holds("kernel <= 400000us", report) && holds("total>1s", report) &&
 	   !holds("total > 2s", report), "limits by totals, in all units");
-	ok(holds("initcall.late > 9ms", report) && holds("kernel.end > 89ms", report) && holds("initcall:one > 9ms", report) &&
+	ok(holds("initcall.late > 9ms", report) && holds("kernel.end > 89ms", report) &&
+	   holds("initcall:one > 9ms", report) &&
 	   !holds("initcall:one > 10ms", report) && holds("unit:a.service > 29ms", report) &&
 	   !holds("unit:a.service > 30ms", report), "limits by phase, initcall and unit");
 	ok(holds("unit:none.service > 1s", report) && holds("loader > 1s", report) &&
