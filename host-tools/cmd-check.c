@@ -153,6 +153,9 @@ static void print_row(const struct row *row)
 	if (audit->lost_before)
 		printf("    %" PRIu64 " of the lost events were lost before the recording began\n",
 		       audit->lost_before);
+	if (audit->has_gap || audit->subbufs_lost)
+		printf("    the guest overwrote %s%" PRIu64 " sub-buffers of its window unread\n",
+		       audit->is_least ? "at least " : "", audit->subbufs_lost);
 	if (audit->heartbeats)
 		printf("    %" PRIu64 " heartbeats, %" PRIu64 " numbers missing between them\n",
 		       audit->heartbeats, audit->heartbeat_gaps);
@@ -175,8 +178,8 @@ static int check(const struct recording *rec)
 {
 	g_autoptr(GPtrArray) rows = make_rows(rec);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-	uint64_t lost = 0, missing = 0, before = 0, defects = 0;
-	bool has_loss = false;
+	uint64_t lost = 0, missing = 0, before = 0, defects = 0, subbufs = 0;
+	bool has_loss = false, has_gap = false, is_least = false;
 	guint i;
 
 	decode(rec, rows, warnings);
@@ -191,6 +194,9 @@ static int check(const struct recording *rec)
 		before += row->audit->before;
 		defects += row->audit->defect_count;
 		has_loss |= audit_has_loss(row->audit);
+		subbufs += row->audit->subbufs_lost;
+		has_gap |= row->audit->has_gap;
+		is_least |= row->audit->is_least;
 	}
 	for (i = 0; i < warnings->len; i++)
 		printf("warning: %s\n", (const char *)warnings->pdata[i]);
@@ -204,6 +210,9 @@ static int check(const struct recording *rec)
 	printf("lost: %" PRIu64 " events in the guest, %" PRIu64 " packets missing, %" PRIu64
 	       " packets before the recording; defects: %" PRIu64 "\n", lost, missing, before,
 	       defects);
+	if (subbufs || has_gap)
+		printf("lost in windows: %s%" PRIu64 " sub-buffers\n", is_least ? "at least " : "",
+		       subbufs);
 	return has_loss || defects ? HT_ERROR_DEFECTS : 0;
 }
 

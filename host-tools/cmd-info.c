@@ -141,7 +141,11 @@ static void print_vm(const struct recording_vm *vm)
 	for (i = 0; i < vm->generations->len; i++) {
 		const struct recording_generation *gen = vm->generations->pdata[i];
 
-		printf("  epoch %" PRIu32 ", driver %" PRIu32 "\n", gen->epoch, gen->generation);
+		if (gen->generation)
+			printf("  epoch %" PRIu32 ", driver %" PRIu32 "\n", gen->epoch,
+			       gen->generation);
+		else
+			printf("  epoch %" PRIu32 ", window\n", gen->epoch);
 		print_text("kernel:", recording_generation_env(gen, "kernel.release"));
 		print_text("machine:", recording_generation_env(gen, "kernel.machine"));
 		print_text("build id:", recording_generation_env(gen, "kernel.build_id"));

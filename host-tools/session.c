@@ -9,6 +9,7 @@
 #include "control.h"
 #include "error.h"
 #include "recording/reader.h"
+#include "session-window.h"
 #include "region/end.h"
 
 /* Bytes taken from one stream before the next one has its turn [H2]. */
@@ -50,6 +51,7 @@ struct tap {
 /**
  * struct session - see session.h
  * @host_taps: struct tap *, the host's streams
+ * @window: the window, with or without a driver
  * @guest_taps: struct tap *, the streams of the driver's life @guest
  * @has_guest: @guest is set
  * @has_looked: the guest header was looked at before
@@ -72,6 +74,7 @@ struct session {
 	int control_fd;
 	struct writer_vm *out;
 	GPtrArray *host_taps;
+	struct session_window *window;
 	GPtrArray *guest_taps;
 	struct region_guest guest;
 	bool has_guest;
@@ -491,6 +494,7 @@ struct session *session_new(const char *name, struct region *region, int control
 		session_free(session);
 		return NULL;
 	}
+	session->window = session_window_new(session->name, region, session->out);
 	for (i = 0; i < region->host.host_stream_count; i++) {
 		struct tap *tap = tap_new(0, 0);
 
@@ -510,6 +514,7 @@ void session_free(struct session *session)
 	g_ptr_array_unref(session->host_taps);
 	g_ptr_array_unref(session->guest_taps);
 	g_ptr_array_unref(session->summaries);
+	session_window_free(session->window);
 	writer_vm_free(session->out);
 	region_free(session->region);
 	g_free(session->globs);
@@ -616,6 +621,8 @@ enum session_result session_pass(struct session *session, GByteArray *buffer, GE
 		return SESSION_FAILED;
 	if (can_read && !tell_end(session, false, error))
 		return SESSION_FAILED;
+	if (!session_window_pass(session->window, buffer, session->control_fd < 0, &result, error))
+		return SESSION_FAILED;
 	return result;
 }
 
@@ -631,6 +638,7 @@ uint64_t session_pause_ns(const struct session *session)
 		if (!tap->ring.damage && tap->ring.entry.source != VHT_SOURCE_METADATA)
 			pause_ns = MIN(pause_ns, tap->ring.entry.ring_size * FILL_NS_PER_BYTE);
 	}
+	pause_ns = MIN(pause_ns, session_window_pause_ns(session->window));
 	return MAX(pause_ns, MIN_PAUSE_NS);
 }
 
@@ -638,6 +646,7 @@ void session_flush(struct session *session)
 {
 	struct region_guest guest;
 
+	session_window_flush(session->window);
 	if (session->control_fd < 0 ||
 	    region_guest(session->region, &guest, NULL) != REGION_GUEST_READY)
 		return;
@@ -653,9 +662,12 @@ bool session_is_flushing(const struct session *session)
 
 bool session_finish(struct session *session, GError **error)
 {
+	g_autoptr(GByteArray) buffer = g_byte_array_new();
 	bool is_superseded;
 	guint i;
 
+	if (!session_window_finish(session->window, buffer, session->summaries, error))
+		return false;
 	for (i = 0; i < session->host_taps->len; i++)
 		if (!tap_finish(session, session->host_taps->pdata[i], false, error))
 			return false;
@@ -671,6 +683,7 @@ void session_totals(const struct session *session, struct session_totals *out)
 	guint i;
 
 	*out = session->past;
+	session_window_add_totals(session->window, out);
 	for (i = 0; i < session->host_taps->len; i++)
 		add_stats(&out->stats, &((struct tap *)session->host_taps->pdata[i])->stats);
 	for (i = 0; i < session->guest_taps->len; i++)

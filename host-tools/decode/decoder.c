@@ -20,6 +20,7 @@
 #include "wire/page.h"
 #include "tasks.h"
 #include "timebase.h"
+#include "wire/window.h"
 
 /* How a stream's content is taken apart. */
 enum stream_type {
@@ -36,6 +37,7 @@ struct stream {
 	struct record_cursor records;
 	bool has_packet;		/* @page or @records is inside one */
 	const struct clock_map *map;	/* NULL: times are shown as they are */
+	const struct timebase *timebase; /* of a window: the map changes with the kernel */
 	uint32_t hint;
 	struct class_table *classes;
 
@@ -107,7 +109,8 @@ static void stream_account(struct stream *stream, const struct recording_packet 
 		stream->pending_lost += discarded - stream->discarded;
 		stream->discarded = discarded;
 		stream->unconfirmed = false;
-	} else if (packet->header.flags & VHT_PACKET_LOST_BEFORE) {
+	} else if (packet->header.type != VHT_PACKET_WINDOW &&
+		   packet->header.flags & VHT_PACKET_LOST_BEFORE) {
 		stream->unconfirmed = true;
 	}
 }
@@ -122,12 +125,29 @@ static uint64_t count_page_events(struct page_cursor page)
 	return count;
 }
 
+/* Move to the first event that no earlier packet has had. */
+static void skip_events(struct page_cursor *page, uint32_t skip)
+{
+	struct page_cursor next = *page;
+	struct page_event event;
+
+	while (page->next < skip && page_cursor_next(&next, &event) && next.next <= skip)
+		*page = next;
+}
+
 static void stream_open_page(struct stream *stream, const struct recording_packet *packet)
 {
 	uint64_t inside;
 
 	page_cursor_init(&stream->page, packet->content, packet->header.content_size,
+			 packet->header.type == VHT_PACKET_WINDOW ? 8 :
 			 stream->pub.guest->long_size);
+	if (packet->header.type == VHT_PACKET_WINDOW) {
+		skip_events(&stream->page, packet->header.skip);
+		/* sub-buffers are counted there, not events */
+		if (packet->header.flags & VHT_PACKET_LOST_BEFORE)
+			stream->pending_unknown = true;
+	}
 	/*
 	 * Without a gap what is inside follows from the header before; with
 	 * one the events have to be counted first.
@@ -155,6 +175,18 @@ static void stream_take_state(struct stream *stream, const struct recording_pack
 	}
 }
 
+/* From here on it may be another kernel, with a clock that began again. */
+static void stream_take_window_meta(struct stream *stream, const struct recording_packet *packet)
+{
+	struct window_meta meta;
+
+	if (!window_meta_parse(packet->content, packet->header.content_size, &meta) ||
+	    !stream->timebase)
+		return;
+	stream->map = timebase_window_map(stream->timebase, stream->pub.epoch, meta.kernel);
+	stream->hint = 0;
+}
+
 /* Open the next packet that has events of the stream's kind. */
 static bool stream_open_packet(struct stream *stream)
 {
@@ -171,6 +203,14 @@ static bool stream_open_packet(struct stream *stream)
 				continue;
 			if (!stream->first_pair)
 				stream->first_pair = packet.header.clock;
+			stream_open_page(stream, &packet);
+			return true;
+		case VHT_PACKET_WINDOW_META:
+			stream_take_window_meta(stream, &packet);
+			continue;
+		case VHT_PACKET_WINDOW:
+			if (stream->type != STREAM_FTRACE)
+				continue;
 			stream_open_page(stream, &packet);
 			return true;
 		case VHT_PACKET_HEARTBEAT:
@@ -339,7 +379,8 @@ static bool stream_advance(const struct decoder *decoder, struct stream *stream)
 		}
 		time = stream_time(stream, item->raw_time, &stream->hint);
 		if (G_UNLIKELY(stream->has_time && time < stream->last_time)) {
-			if (item->raw_time < stream->first_pair)
+			if (item->raw_time < stream->first_pair ||
+			    stream->pub.source == VHT_SOURCE_WINDOW)
 				stream->pub.early_steps_back++;
 			else
 				stream->pub.time_steps_back++;
@@ -447,6 +488,8 @@ static void set_stream_clock(struct stream *stream, const struct recording_strea
 {
 	if (!timebase)
 		return;
+	if (file->source == VHT_SOURCE_WINDOW)
+		stream->timebase = timebase;
 	if (file->clock != VHT_CLOCK_HOST_MONOTONIC)
 		stream->map = timebase_map(timebase, stream->pub.epoch, file);
 	stream->pub.has_host_time = stream->map || file->clock == VHT_CLOCK_HOST_MONOTONIC;
@@ -470,19 +513,59 @@ static enum stream_type file_type(const struct recording_stream *file)
 	return file->source == VHT_SOURCE_HEARTBEAT ? STREAM_HEARTBEAT : STREAM_FTRACE;
 }
 
+/*
+ * Whose metadata describes the kernel: a window has none of its own, unless the
+ * recorder knew the kernel; then a driver's of the same epoch has to do.
+ */
+static const struct recording_generation *metadata_of(const struct recording_vm *vm,
+						      const struct recording_generation *generation)
+{
+	if (generation->generation || generation->metadata)
+		return generation;
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *other = g_ptr_array_index(vm->generations, i);
+
+		if (other->epoch == generation->epoch && other->generation && other->metadata)
+			return other;
+	}
+	return generation;
+}
+
+/* The window says where the kernel's text lay. */
+static void find_text(struct decoder_guest *guest, const struct recording_stream *file)
+{
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+	struct window_meta meta;
+
+	recording_cursor_init(&cursor, file);
+	while (recording_cursor_next(&cursor, &packet))
+		if (packet.header.type == VHT_PACKET_WINDOW_META &&
+		    window_meta_parse(packet.content, packet.header.content_size, &meta) &&
+		    meta.text_addr && !meta.kernel)
+			guest_set_text(guest, meta.text_symbol, meta.text_addr);
+}
+
 static void add_generation(struct decoder *decoder, const struct recording_vm *vm,
 			   const struct recording_generation *generation,
 			   const struct timebase *timebase)
 {
-	struct decoder_guest *guest = guest_new(generation, decoder->options.naming);
+	struct decoder_guest *guest = guest_new(metadata_of(vm, generation),
+						decoder->options.naming);
+	bool has_text = false;
 
 	g_ptr_array_add(decoder->guests, guest);
 	for (guint i = 0; i < generation->streams->len; i++) {
 		const struct recording_stream *file = g_ptr_array_index(generation->streams, i);
 		struct stream *stream;
 
-		if (file->source != VHT_SOURCE_FTRACE && file->source != VHT_SOURCE_HEARTBEAT)
+		if (file->source != VHT_SOURCE_FTRACE && file->source != VHT_SOURCE_HEARTBEAT &&
+		    file->source != VHT_SOURCE_WINDOW)
 			continue;
+		if (file->source == VHT_SOURCE_WINDOW && !has_text) {
+			find_text(guest, file);
+			has_text = true;
+		}
 		stream = add_stream(decoder, vm, file, file_type(file));
 		stream->pub.epoch = generation->epoch;
 		stream->pub.generation = generation->generation;

@@ -15,6 +15,7 @@
 
 struct printk_formats {
 	GHashTable *texts;	/* address (boxed uint64_t) -> char * */
+	uint64_t shift;		/* to be added to an address in it */
 };
 
 /* A line of printk_formats: 0xADDRESS : "text with \n as two characters". */
@@ -46,7 +47,18 @@ static void printk_formats_add(struct printk_formats *formats, const char *text,
 
 const char *printk_formats_find(const struct printk_formats *formats, uint64_t address)
 {
+	address -= formats->shift;
 	return g_hash_table_lookup(formats->texts, &address);
+}
+
+void guest_set_text(struct decoder_guest *guest, const char *symbol, uint64_t address)
+{
+	uint64_t there;
+
+	if (!symbols_address(guest->symbols, symbol, &there))
+		return;
+	symbols_set_shift(guest->symbols, address - there);
+	guest->formats->shift = address - there;
 }
 
 static void add_format(struct decoder_guest *guest, const struct meta_record *record)

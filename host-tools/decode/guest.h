@@ -16,6 +16,14 @@
 struct decoder_guest *guest_new(const struct recording_generation *generation,
 				enum naming naming);
 
+/**
+ * guest_set_text - the kernel's addresses are not those of the metadata
+ * @guest: the guest
+ * @symbol: whose address is known
+ * @address: its address in the guest; KASLR put it there
+ */
+void guest_set_text(struct decoder_guest *guest, const char *symbol, uint64_t address);
+
 /** guest_free - free what guest_new() made; NULL is fine */
 void guest_free(struct decoder_guest *guest);
 

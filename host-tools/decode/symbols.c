@@ -24,6 +24,7 @@ struct symbol {
 
 struct symbols {
 	GArray *array;
+	uint64_t shift;
 };
 
 struct symbols *symbols_new(void)
@@ -100,12 +101,31 @@ void symbols_finish(struct symbols *symbols)
 	g_array_set_size(symbols->array, kept);
 }
 
+bool symbols_address(const struct symbols *symbols, const char *name, uint64_t *out)
+{
+	const struct symbol *array = (const struct symbol *)symbols->array->data;
+	size_t length = strlen(name);
+
+	for (guint i = 0; i < symbols->array->len; i++)
+		if (array[i].length == length && !memcmp(array[i].name, name, length)) {
+			*out = array[i].address;
+			return true;
+		}
+	return false;
+}
+
+void symbols_set_shift(struct symbols *symbols, uint64_t shift)
+{
+	symbols->shift = shift;
+}
+
 const char *symbols_find(const struct symbols *symbols, uint64_t address, size_t *length,
 			 uint64_t *offset)
 {
 	const struct symbol *array = (const struct symbol *)symbols->array->data;
 	size_t low = 0, high = symbols->array->len;
 
+	address -= symbols->shift;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

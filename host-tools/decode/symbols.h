@@ -5,6 +5,7 @@
 #ifndef HYPERTRACE_DECODE_SYMBOLS_H
 #define HYPERTRACE_DECODE_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,22 @@ void symbols_add(struct symbols *symbols, const char *text, size_t size);
  * @symbols: the table
  */
 void symbols_finish(struct symbols *symbols);
+
+/**
+ * symbols_address - where a symbol is
+ * @symbols: the table, finished
+ * @name: of the symbol
+ * @out: set if there is one of that name
+ * Return: false if there is none.
+ */
+bool symbols_address(const struct symbols *symbols, const char *name, uint64_t *out);
+
+/**
+ * symbols_set_shift - the table is of a kernel that lay elsewhere
+ * @symbols: the table
+ * @shift: what has to be added to an address in it, modulo 2^64
+ */
+void symbols_set_shift(struct symbols *symbols, uint64_t shift);
 
 /**
  * symbols_find - the function that an address lies in

@@ -2,6 +2,8 @@
 /* The times of one VM; see timebase.h. */
 #include "timebase.h"
 
+#include "wire/window.h"
+
 #include <string.h>
 
 /* Source clocks that count nanoseconds. */
@@ -13,6 +15,11 @@ static const char *const ns_clocks[] = {
 #define PAIR_SPACING	10000000
 /* Clock records are one a second; what is closer belongs to a state change. */
 #define RECORD_SPACING	0
+/* ... and after the last one the VM may have gone on for that long. */
+#define RECORD_PERIOD	1500000000ULL
+
+/* Kernels of all windows together. */
+#define MAX_WINDOW_CLOCKS	4096
 
 /*
  * The clock of one source while one driver lived. From one driver to the next it
@@ -31,11 +38,25 @@ struct epoch_map {
 	struct clock_map *map;		/* counter -> host */
 };
 
+/*
+ * A window's clock under one kernel: one difference to the host's, between bounds.
+ */
+struct window_clock {
+	uint32_t epoch;
+	uint32_t kernel;
+	uint64_t first;			/* times seen */
+	uint64_t last;
+	int64_t upper;			/* the difference is not above this */
+	GArray *lower;			/* int64_t: ... nor below these, but for delays */
+	struct clock_map *map;		/* NULL if nothing is known */
+};
+
 struct timebase {
 	const struct recording_vm *vm;
 	GPtrArray *warnings;
 	GPtrArray *clocks;		/* struct source_clock * */
 	GPtrArray *epochs;		/* struct epoch_map * */
+	GPtrArray *windows;		/* struct window_clock * */
 };
 
 static void source_clock_free(void *data)
@@ -161,6 +182,9 @@ static void collect_pairs(struct source_clock *clock, const struct recording_str
 				      packet.header.counter_width, false);
 }
 
+static void collect_looks(struct timebase *timebase, uint32_t epoch,
+			  const struct recording_stream *stream);
+
 static void collect_clocks(struct timebase *timebase)
 {
 	const GPtrArray *generations = timebase->vm->generations;
@@ -175,6 +199,8 @@ static void collect_clocks(struct timebase *timebase)
 			if (stream->source == VHT_SOURCE_FTRACE)
 				collect_pairs(make_clock(timebase, generation,
 							 stream->first_state.name), stream);
+			else if (stream->source == VHT_SOURCE_WINDOW)
+				collect_looks(timebase, generation->epoch, stream);
 		}
 	}
 }
@@ -234,6 +260,160 @@ static void finish_clocks(struct timebase *timebase)
 	}
 }
 
+static void window_clock_free(void *data)
+{
+	struct window_clock *clock = data;
+
+	g_array_unref(clock->lower);
+	clock_map_free(clock->map);
+	g_free(clock);
+}
+
+static struct window_clock *find_window(const struct timebase *timebase, uint32_t epoch,
+					uint32_t kernel)
+{
+	for (guint i = 0; i < timebase->windows->len; i++) {
+		struct window_clock *clock = g_ptr_array_index(timebase->windows, i);
+
+		if (clock->epoch == epoch && clock->kernel == kernel)
+			return clock;
+	}
+	return NULL;
+}
+
+static struct window_clock *make_window(struct timebase *timebase, uint32_t epoch, uint32_t kernel)
+{
+	struct window_clock *clock = find_window(timebase, epoch, kernel);
+
+	/* a recording may say anything of its kernels */
+	if (clock || timebase->windows->len >= MAX_WINDOW_CLOCKS)
+		return clock;
+	clock = g_new0(struct window_clock, 1);
+	clock->epoch = epoch;
+	clock->kernel = kernel;
+	clock->first = UINT64_MAX;
+	clock->upper = INT64_MAX;
+	clock->lower = g_array_new(FALSE, FALSE, sizeof(int64_t));
+	g_ptr_array_add(timebase->windows, clock);
+	return clock;
+}
+
+/* What the looks of the recorder say of a window's clock. */
+static void collect_looks(struct timebase *timebase, uint32_t epoch,
+			  const struct recording_stream *stream)
+{
+	struct window_clock *clock = make_window(timebase, epoch, 0);
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+	struct window_meta meta;
+
+	recording_cursor_init(&cursor, stream);
+	while (recording_cursor_next(&cursor, &packet)) {
+		const struct packet_header *header = &packet.header;
+		int64_t lower;
+
+		if (header->type == VHT_PACKET_WINDOW_META &&
+		    window_meta_parse(packet.content, header->content_size, &meta))
+			clock = make_window(timebase, epoch, meta.kernel);
+		if (header->type != VHT_PACKET_WINDOW || !clock)
+			continue;
+		clock->first = MIN(clock->first, header->timestamp_begin);
+		clock->last = MAX(clock->last, header->timestamp_end);
+		if (!header->seen_before)
+			continue;
+		lower = (int64_t)(header->seen_after - header->timestamp_end);
+		clock->upper = MIN(clock->upper,
+				   (int64_t)(header->seen_before - header->timestamp_end));
+		g_array_append_val(clock->lower, lower);
+	}
+}
+
+/* From when to when an epoch was, as the VM's own stream has it. */
+static bool epoch_span(const struct recording_vm *vm, uint32_t epoch, uint64_t *first,
+		       uint64_t *last)
+{
+	struct recording_records it;
+	struct clock_record record;
+	struct vmm_event event;
+
+	*first = UINT64_MAX;
+	*last = 0;
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_vmm_event(&it, &event))
+		if (event.epoch == epoch) {
+			*first = MIN(*first, event.mono_ns);
+			*last = MAX(*last, event.mono_ns);
+		}
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_clock_record(&it, &record))
+		if (record.epoch == epoch) {
+			*first = MIN(*first, record.mono_ns);
+			/* there is one a second */
+			*last = MAX(*last, record.mono_ns + RECORD_PERIOD);
+		}
+	return *first <= *last;
+}
+
+static void finish_window(const struct timebase *timebase, struct window_clock *clock)
+{
+	uint64_t first, last, error;
+	int64_t lower = INT64_MIN;
+
+	if (clock->first > clock->last)
+		return;
+	/* a look may be earlier than the time of an event that came later: a delay */
+	for (guint i = 0; i < clock->lower->len; i++) {
+		int64_t bound = g_array_index(clock->lower, int64_t, i);
+
+		if (bound <= clock->upper)
+			lower = MAX(lower, bound);
+	}
+	if (epoch_span(timebase->vm, clock->epoch, &first, &last)) {
+		int64_t from = (int64_t)(first - clock->first);
+		int64_t to = (int64_t)(last - clock->last);
+
+		if (clock->upper == INT64_MAX)
+			clock->upper = MAX(to, from);
+		if (from <= clock->upper)
+			lower = MAX(lower, from);
+	}
+	if (clock->upper == INT64_MAX || lower == INT64_MIN)
+		return;
+	error = (uint64_t)(clock->upper - lower) / 2;
+	clock->map = clock_map_new(1, 0);
+	clock_map_add(clock->map, clock->first, clock->first + (uint64_t)lower + error, error, false);
+	clock_map_finish(clock->map);
+}
+
+/* The pairs of a driver in the same epoch whose source has the window's clock. */
+static const struct clock_map *driver_map(const struct timebase *timebase, uint32_t epoch)
+{
+	for (guint i = 0; i < timebase->clocks->len; i++) {
+		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
+		g_autofree char *kind = NULL;
+
+		if (clock->generation->epoch != epoch || !clock->map)
+			continue;
+		kind = source_clock_name(clock->generation, clock->name);
+		if (kind && !strcmp(kind, "local"))
+			return clock->map;
+	}
+	return NULL;
+}
+
+const struct clock_map *timebase_window_map(const struct timebase *timebase, uint32_t epoch,
+					    uint32_t kernel)
+{
+	const struct window_clock *clock = find_window(timebase, epoch, kernel);
+	const struct clock_map *map;
+
+	/* with two kernels nobody knows whose driver it was */
+	map = find_window(timebase, epoch, 1) ? NULL : driver_map(timebase, epoch);
+	if (map)
+		return map;
+	return clock && clock->map && !clock_map_is_empty(clock->map) ? clock->map : NULL;
+}
+
 struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings)
 {
 	struct timebase *timebase = g_new0(struct timebase, 1);
@@ -242,6 +422,7 @@ struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings
 	timebase->warnings = warnings;
 	timebase->clocks = g_ptr_array_new_with_free_func(source_clock_free);
 	timebase->epochs = g_ptr_array_new_with_free_func(epoch_map_free);
+	timebase->windows = g_ptr_array_new_with_free_func(window_clock_free);
 	/* All pairs of an epoch are needed before the first stream of it is mapped. */
 	collect_clocks(timebase);
 	for (guint i = 0; i < vm->generations->len; i++) {
@@ -251,6 +432,8 @@ struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings
 		add_epoch(timebase, generation->epoch);
 	}
 	finish_clocks(timebase);
+	for (guint i = 0; i < timebase->windows->len; i++)
+		finish_window(timebase, g_ptr_array_index(timebase->windows, i));
 	return timebase;
 }
 
@@ -260,6 +443,7 @@ void timebase_free(struct timebase *timebase)
 		return;
 	g_ptr_array_unref(timebase->clocks);
 	g_ptr_array_unref(timebase->epochs);
+	g_ptr_array_unref(timebase->windows);
 	g_free(timebase);
 }
 
@@ -272,6 +456,8 @@ const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t e
 		counter = find_epoch(timebase, epoch);
 		return counter && !clock_map_is_empty(counter) ? counter : NULL;
 	}
+	if (stream->source == VHT_SOURCE_WINDOW)
+		return timebase_window_map(timebase, epoch, 0);
 	return source_map(timebase, epoch, stream);
 }
 

@@ -39,6 +39,16 @@ const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t e
 				     const struct recording_stream *stream);
 
 /**
+ * timebase_window_map - the map of a window's clock under one of its kernels
+ * @timebase: of the VM
+ * @epoch: of the window
+ * @kernel: as in struct window_meta
+ * Return: as timebase_map().
+ */
+const struct clock_map *timebase_window_map(const struct timebase *timebase, uint32_t epoch,
+					    uint32_t kernel);
+
+/**
  * timebase_span - first and last time of a stream on the host
  * @timebase: of the stream's VM
  * @epoch: in which the stream was written; any for a host stream

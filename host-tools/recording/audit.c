@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "wire/window.h"
+
 /* Sentences kept of one stream; all are counted. */
 #define MAX_DEFECTS	8
 
@@ -127,6 +129,11 @@ static void check_packet(struct walk *walk, const struct recording_packet *packe
 	if (header->timestamp_end < header->timestamp_begin)
 		audit_add_defect(audit, "packet ends before it begins, at offset %" PRIu64,
 				 packet->offset);
+	if (header->type == VHT_PACKET_WINDOW) {
+		audit->subbufs_lost += header->subbufs_lost;
+		audit->has_gap |= !!(header->flags & VHT_PACKET_LOST_BEFORE);
+		audit->is_least |= !!(header->flags & WINDOW_PACKET_AT_LEAST);
+	}
 	check_counters(walk, packet);
 	check_records(walk, packet);
 	audit->packets++;
@@ -207,6 +214,9 @@ bool audit_must_be_closed(const struct recording_vm *vm, const struct recording_
 {
 	guint i;
 
+	/* nobody closes a window */
+	if (!gen->generation)
+		return false;
 	if (gen->end.reason == VHT_END_KEXEC || gen->end.reason == VHT_END_PANIC)
 		return false;
 	for (i = 0; i < vm->generations->len; i++) {
@@ -220,7 +230,8 @@ bool audit_must_be_closed(const struct recording_vm *vm, const struct recording_
 
 bool audit_has_loss(const struct audit_stream *audit)
 {
-	return audit->before || audit->missing || audit->lost;
+	return audit->before || audit->missing || audit->lost || audit->has_gap ||
+	       audit->subbufs_lost;
 }
 
 void audit_stream_free(struct audit_stream *audit)

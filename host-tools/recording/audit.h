@@ -24,6 +24,9 @@
  * @total_events: events in the stream since it began, as last known
  * @lost: events lost in the guest since the stream began, as last known
  * @lost_before: of them, those before the recording began
+ * @subbufs_lost: of a window, sub-buffers overwritten unread
+ * @has_gap: of a window, something is missing, even if @subbufs_lost is 0
+ * @is_least: @subbufs_lost is the least number
  * @is_closed: the driver has closed the stream
  * @torn_bytes: bytes of a packet that is cut off at the end of the file
  * @unknown_bytes: bytes behind something that is no packet
@@ -42,6 +45,9 @@ struct audit_stream {
 	uint64_t total_events;
 	uint64_t lost;
 	uint64_t lost_before;
+	uint64_t subbufs_lost;
+	bool has_gap;
+	bool is_least;
 	bool is_closed;
 	uint64_t torn_bytes;
 	uint64_t unknown_bytes;

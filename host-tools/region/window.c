@@ -842,10 +842,18 @@ static void skip_to(struct window_cpu *cpu, uint64_t number)
 	}
 }
 
-static bool is_idle(const struct window_cpu *cpu)
+/* Has something in the begun sub-buffer waited for long? */
+static bool has_waited(struct window_cpu *cpu)
 {
-	return cpu->look.ns > cpu->look.grown_before &&
-	       cpu->look.ns - cpu->look.grown_before >= WINDOW_IDLE_NS;
+	const struct window_mark *filled = &cpu->look.filled;
+	uint32_t taken = cpu->has_current && cpu->current.index == filled->index &&
+			 cpu->current.time == filled->time ? cpu->current.commit : 0;
+
+	if (filled->commit <= taken)
+		cpu->wait_ns = 0;
+	else if (!cpu->wait_ns)
+		cpu->wait_ns = cpu->look.ns;
+	return cpu->wait_ns && cpu->look.ns - cpu->wait_ns >= WINDOW_WAIT_NS;
 }
 
 /**
@@ -957,7 +965,9 @@ enum window_result window_cpu_take(struct window_cpu *cpu, GByteArray *out, uint
 		find_current(cpu);
 	if (!cpu->has_next)
 		begin(cpu);
-	wants_begun |= cpu->wants_begun || is_idle(cpu);
+	wants_begun |= cpu->wants_begun | has_waited(cpu);
+	if (wants_begun)
+		cpu->wait_ns = 0;
 	for (seen = 0; seen < WINDOW_TAKE_SUBBUFS; seen++) {
 		if (out->len >= limit)
 			return WINDOW_MORE;

@@ -34,7 +34,7 @@
  * visible after that; the commit of the next sub-buffer, which is behind a write
  * barrier, comes later than both. So a sub-buffer counts as complete when
  * the next one has a commit, or commit_buffer is beyond that. Others are begun:
- * what is in them is taken only when nothing was added for a second, at a flush,
+ * what is in them is taken only when it has waited for a second, at a flush,
  * and at the end; later packets of the same sub-buffer skip it.
  *
  * A reader in the guest swaps the oldest sub-buffer with the one in slot 0: it
@@ -78,8 +78,8 @@
 /* Sub-buffers that one window_take() looks at. */
 #define WINDOW_TAKE_SUBBUFS	1024
 
-/* What was begun is taken after that time without anything new, ns. */
-#define WINDOW_IDLE_NS		1000000000ULL
+/* What is in a begun sub-buffer is taken when it has waited that long, ns. */
+#define WINDOW_WAIT_NS		1000000000ULL
 
 /**
  * struct window_mark - a sub-buffer in one use of it
@@ -156,6 +156,7 @@ struct window;
  * @has_least: @subbufs_lost is the least number
  * @torn: copies that were dropped
  * @damaged: sub-buffers that were not what they have to be
+ * @wait_ns: since when something in the begun sub-buffer waits, 0: nothing does
  * @wants_begun: take what is begun, once
  * @is_absent: its description is not there any more
  * @told: what the last description packet said, if @has_told
@@ -194,6 +195,7 @@ struct window_cpu {
 	bool has_least;
 	uint64_t torn;
 	uint64_t damaged;
+	uint64_t wait_ns;
 	bool wants_begun;
 	bool is_absent;
 	struct window_meta told;

@@ -129,7 +129,7 @@ static void take(unsigned int cpu, bool wants_begun)
 		return;
 	side = window.cpus->pdata[cpu];
 	g_byte_array_set_size(packets, 0);
-	while (window_cpu_take(side, packets, 1 << 20, wants_begun) == WINDOW_MORE)
+	for (guint limit = 1; window_cpu_take(side, packets, limit, wants_begun) == WINDOW_MORE; limit = packets->len + 1)
 		;
 	stream = (struct recording_stream) { .data = packets->data, .size = packets->len };
 	recording_cursor_init(&cursor, &stream);
