@@ -33,6 +33,7 @@ static uint8_t *memory, *pristine[2];
 
 static void make_window(enum window_layout layout, uint8_t *copy)
 {
+	static const uint8_t data[64] = "events of several lengths";
 	struct window_writer writers[CPUS];
 	struct producer producer;
 
@@ -44,8 +45,7 @@ static void make_window(enum window_layout layout, uint8_t *copy)
 	for (int cpu = 0; cpu < CPUS; cpu++) {
 		window_writer_start(&writers[cpu]);
 		for (uint64_t i = 0; i < 400; i++)
-			window_writer_put(&writers[cpu], 1000 + i * (i % 50 ? 10 : 1 << 28), &i,
-					  8 + i % 40);
+			window_writer_put(&writers[cpu], 1000 + i * (1 << 25), data, 8 + i % 40);
 		if (cpu)
 			window_writer_swap(&writers[cpu]);
 		free(writers[cpu].written);
