@@ -382,42 +382,52 @@ static int64_t cause_time(const struct span *span, const struct cause *like)
 	return 0;
 }
 
-/* What grew most on the chain; as for one boot, waits of some size come first. */
+/* The best cause so far: waits of some size before work, then the greater difference. */
+struct candidate {
+	const struct cause *cause;
+	int64_t delta;
+	bool is_wait;
+	bool is_second;		/* the second boot has more of it */
+};
+
+/* Look at what one boot's chain has more of than the other's. */
+static void look_for_cause(struct candidate *best, const struct span *more, const struct span *less,
+			   bool is_second)
+{
+	for (guint i = 0; i < more->causes->len; i++) {
+		const struct cause *cause = g_ptr_array_index(more->causes, i);
+		int64_t delta = cause->duration - cause_time(less, cause);
+		bool is_big_wait = is_wait(cause->state) &&
+				   delta >= (more->end - more->start) / CHAIN_WAIT_SHARE;
+		/* work that the shorter boot has more of explains nothing */
+		bool may_be = is_big_wait || more->end - more->start >= less->end - less->start;
+
+		if (delta <= 0 || !may_be || best->is_wait > is_big_wait ||
+		    (best->is_wait == is_big_wait && delta <= best->delta))
+			continue;
+		best->cause = cause;
+		best->delta = delta;
+		best->is_wait = is_big_wait;
+		best->is_second = is_second;
+	}
+}
+
 static void find_cause(struct boot_diff *diff, const struct report *a, const struct report *b)
 {
-	const struct report *longer = b, *shorter = a;
-	const struct cause *found = NULL;
-	int64_t most = 0, sign = 1;
-	bool is_found_wait = false;
+	struct candidate best = { 0 };
 	g_autofree char *text = NULL;
 
-	if (b->boot->end - b->boot->start < a->boot->end - a->boot->start) {
-		longer = a;
-		shorter = b;
-		sign = -1;
-	}
-	for (guint i = 0; i < longer->boot->causes->len; i++) {
-		const struct cause *cause = g_ptr_array_index(longer->boot->causes, i);
-		int64_t delta = cause->duration - cause_time(shorter->boot, cause);
-		bool is_big_wait = is_wait(cause->state) &&
-				   delta >= (longer->boot->end - longer->boot->start) / CHAIN_WAIT_SHARE;
-
-		if (delta <= 0 || is_found_wait > is_big_wait ||
-		    (is_found_wait == is_big_wait && delta <= most))
-			continue;
-		most = delta;
-		found = cause;
-		is_found_wait = is_big_wait;
-	}
-	if (!found)
+	look_for_cause(&best, b->boot, a->boot, true);
+	look_for_cause(&best, a->boot, b->boot, false);
+	if (!best.cause)
 		return;
 	diff->has_cause = true;
-	diff->cause_kind = found->owner_kind;
-	diff->cause = g_strdup(found->owner);
-	diff->cause_delta = sign * most;
-	text = report_time(most);
-	diff->cause_text = g_strdup_printf("%s: %s more in the %s boot", found->text, text,
-					   sign > 0 ? "second" : "first");
+	diff->cause_kind = best.cause->owner_kind;
+	diff->cause = g_strdup(best.cause->owner);
+	diff->cause_delta = best.is_second ? best.delta : -best.delta;
+	text = report_time(best.delta);
+	diff->cause_text = g_strdup_printf("%s: %s more in the %s boot", best.cause->text, text,
+					   best.is_second ? "second" : "first");
 }
 
 struct boot_diff *diff_make(const struct report *a, const struct report *b)

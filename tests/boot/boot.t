@@ -17,6 +17,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import profile
 import tap
 import vm
 
@@ -187,6 +188,24 @@ def epochs(t):
     t.equal(vm.tool('boot', '--until', 'x', out, check=False).returncode, 2, 'no marker')
 
 
+def window(t):
+    """No driver: the kernel's own buffer in the window, and a profile of that kernel."""
+    profile.get('6.12')
+    os.environ['HYPERTRACE_KERNELS'] = profile.STORE
+    append = 'ht.module=no memmap=12M$0x10000000 trace_instance=boot@0x10000000:12M,sched,initcall,irq,timer'
+    recording = recorded(vm.scratch(), '6.12', append, device=',size=64M,window-addr=0x10000000,window-size=12M')
+    found = report(recording)
+    adds_up(t, found['boot'], 'window')
+    want = ['kernel.start', 'initcall.console', 'initcall.early', 'initcall.device', 'initcall.late', 'kernel.end', 'initramfs']
+    t.equal([phase for phase in want if phase not in seen(found['boot'])], [], 'without a driver the same phases are seen')
+    t.ok(len(found['boot']['initcalls']) > 300 and any(call['function'] == 'acpi_init' for call in found['boot']['initcalls']),
+         'and the initcalls, with their names', [call['function'] for call in found['boot']['initcalls'][:5]])
+    os.environ['HYPERTRACE_KERNELS'] = os.path.join(vm.scratch(), 'none')
+    for path in glob.glob(os.path.join(recording, '*', '*.0', 'metadata')):
+        os.unlink(path)
+    t.ok(any('profile' in text for text in report(recording)['warnings']), 'without the profile the report asks for it')
+
+
 def graph(t):
     """A function graph that trace-cmd recorded, as a recording."""
     directory = vm.scratch()
@@ -205,4 +224,4 @@ def graph(t):
     t.equal(found['tree']['value'], sum(entry['self_ns'] for entry in found['list']), 'the flame graph has all of them')
 
 
-tap.main(graph, on_6_12, on_6_1, functions, without_tracing, epochs)
+tap.main(graph, on_6_12, on_6_1, functions, without_tracing, epochs, window)
