@@ -521,6 +521,14 @@ static bool look_at(struct window_cpu *cpu)
 				      (commit_ring + size - 1) % size, 0, &older);
 	}
 	read_barrier();
+	/* without an old mark: the writer must still be where it was */
+	if (!cpu->has_newest) {
+		uint64_t head_now, commit_now;
+
+		if (!load_ends(cpu, &head_now, &commit_now) || head_now != head ||
+		    commit_now != commit)
+			return false;
+	}
 	count(cpu, &look, commit_ring, length);
 	look.head = look.commit - length + 1;
 	look.filled.number = look.commit;
@@ -851,7 +859,8 @@ static bool has_waited(struct window_cpu *cpu)
 
 	if (filled->commit <= taken)
 		cpu->wait_ns = 0;
-	else if (!cpu->wait_ns)
+	else if (!cpu->wait_ns || !cpu->has_past || cpu->past.filled.index != filled->index ||
+		 cpu->past.filled.time != filled->time)
 		cpu->wait_ns = cpu->look.ns;
 	return cpu->wait_ns && cpu->look.ns - cpu->wait_ns >= WINDOW_WAIT_NS;
 }

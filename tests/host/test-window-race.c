@@ -97,11 +97,11 @@ static void read_packet(const struct recording_packet *packet)
 	lost_subbufs += packet->header.subbufs_lost;
 	if (gap && !(packet->header.flags & VHT_PACKET_LOST_BEFORE))
 		untold++;
-	/* with nothing of a begun one taken, a loss is of whole sub-buffers */
-	if (packet->header.flags & WINDOW_PACKET_AT_LEAST)
-		inexact += gap < (uint64_t)packet->header.subbufs_lost * PER_SUBBUF;
-	else
-		inexact += gap != (uint64_t)packet->header.subbufs_lost * PER_SUBBUF;
+	/* what is lost is sub-buffers, of the first one perhaps only the rest */
+	if (packet->header.subbufs_lost)
+		inexact += gap <= (packet->header.subbufs_lost - 1ULL) * PER_SUBBUF;
+	if (!(packet->header.flags & WINDOW_PACKET_AT_LEAST))
+		inexact += gap > (uint64_t)packet->header.subbufs_lost * PER_SUBBUF;
 }
 
 static void race(const char *what, uint32_t count)
