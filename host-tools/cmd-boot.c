@@ -221,11 +221,10 @@ static int show_control(const struct boot *boot, const char *path)
 		return cmd_fail("boot", error);
 	}
 	differences = control_make(traced, control);
-	if (boot->is_json) {
+	if (boot->is_json)
 		print_json(control_json(differences, traced, control));
-	} else {
+	else
 		control_text(differences, stdout);
-	}
 	status = check_limits(boot, traced);
 	report_free(traced);
 	report_free(control);
