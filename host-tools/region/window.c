@@ -386,9 +386,11 @@ static void restart(struct window_cpu *cpu, struct window_look *look, uint32_t l
  * count - give the sub-buffer that is being filled its number
  * @commit_ring: its place
  * @length: sub-buffers in the ring from the oldest to that one
+ * @was_kept: the last look's newest sub-buffer still held before the writer's place was
+ *	loaded; that it does not hold now may have come to pass since
  */
 static void count(struct window_cpu *cpu, struct window_look *look, uint32_t commit_ring,
-		  uint32_t length)
+		  uint32_t length, bool was_kept)
 {
 	const struct window_mark *newest = &cpu->newest;
 	uint64_t way;
@@ -420,6 +422,13 @@ static void count(struct window_cpu *cpu, struct window_look *look, uint32_t com
 			restart(cpu, look, length);
 			return;
 		}
+		/* the writer has come to it, or is about to, and has put nothing there yet */
+		if (way == ring_size(cpu) - 1 || (was_kept && way > 0))
+			return;
+		if (way == 0 && !was_kept) {
+			look->commit += ring_size(cpu);
+			return;
+		}
 	} else if (!load_time(cpu, newest->index)) {
 		/* zeros: another kernel made it anew */
 		restart(cpu, look, length);
@@ -435,9 +444,10 @@ static void count(struct window_cpu *cpu, struct window_look *look, uint32_t com
 		}
 		return;
 	}
-	/* once around, at least */
-	look->commit += ring_size(cpu);
-	cpu->is_least = true;
+	/* once around, at least, if before; commit_buffer may be the last to follow */
+	if (!was_kept && way != ring_size(cpu) - 1)
+		look->commit += ring_size(cpu);
+	gap(cpu);
 }
 
 /**
@@ -462,86 +472,145 @@ static void note_growth(const struct window_cpu *cpu, struct window_look *look, 
 }
 
 /**
- * look_at - see how far the writer has come
- * Return: false if there is nothing to be seen, or not now.
+ * struct moment - where the writer was, and marks made there
+ * @head: head_buffer and ...
+ * @commit: ... commit_buffer, addresses in the guest
+ * @head_ring: place of the oldest sub-buffer in the ring
+ * @commit_index: the sub-buffer that is being filled
+ * @commit_ring: its place in the ring; before the oldest if it is not there
+ * @is_on_reader: it is in slot 0
+ * @length: sub-buffers in the ring from the oldest to that one
+ * @filled: mark on it
+ * @newest: mark on the newest one that has something in it, if @has_newest
+ * @older: on the one before, if @has_older
  */
-static bool look_at(struct window_cpu *cpu)
-{
-	struct window_look look = { .ns = clock_mono_ns() };
-	uint32_t head_index, commit_index, commit_ring, length, size = ring_size(cpu);
-	struct window_mark newest, older;
-	bool has_newest, has_older = false;
-	uint64_t head, commit;
+struct moment {
+	uint64_t head;
+	uint64_t commit;
+	uint32_t head_ring;
+	uint32_t commit_index;
+	uint32_t commit_ring;
+	bool is_on_reader;
+	uint32_t length;
+	struct window_mark filled;
+	struct window_mark newest;
+	bool has_newest;
+	struct window_mark older;
+	bool has_older;
+};
 
-	cpu->problem = NULL;
-	if (!load_ends(cpu, &head, &commit))
+/**
+ * find_ends - find out what head_buffer and commit_buffer are
+ * Return: false if they make no sense, or not now.
+ */
+static bool find_ends(struct window_cpu *cpu, struct moment *out)
+{
+	uint32_t head_index, size = ring_size(cpu);
+
+	if (!load_ends(cpu, &out->head, &out->commit))
 		return false;
 	/* the CPU did not come up yet */
-	if (!head || !commit)
+	if (!out->head || !out->commit)
 		return false;
-	if (!window_subbuf_index(&cpu->meta, head, &head_index) ||
-	    !window_subbuf_index(&cpu->meta, commit, &commit_index)) {
+	if (!window_subbuf_index(&cpu->meta, out->head, &head_index) ||
+	    !window_subbuf_index(&cpu->meta, out->commit, &out->commit_index)) {
 		cpu->problem = "head_buffer or commit_buffer is no sub-buffer of the CPU";
 		return false;
 	}
 	if (!cpu->has_slots || !is_slot_same(cpu, 0) ||
 	    !is_slot_same(cpu, cpu->slot_of[head_index]) ||
-	    !is_slot_same(cpu, cpu->slot_of[commit_index]))
+	    !is_slot_same(cpu, cpu->slot_of[out->commit_index]))
 		cpu->has_slots = copy_slots(cpu);
 	if (!cpu->has_slots || !cpu->slot_of[head_index]) {
 		cpu->problem = "buffers[] does not hold each sub-buffer once";
 		cpu->has_slots = false;
 		return false;
 	}
-	look.head_ring = cpu->slot_of[head_index] - 1;
-	look.is_on_reader = !cpu->slot_of[commit_index];
-	commit_ring = look.is_on_reader ? (look.head_ring + size - 1) % size :
-		      cpu->slot_of[commit_index] - 1;
-	look.commit_ring = commit_ring;
-	length = look.is_on_reader ? 0 : ring_way(cpu, look.head_ring, commit_ring) + 1;
+	out->head_ring = cpu->slot_of[head_index] - 1;
+	out->is_on_reader = !cpu->slot_of[out->commit_index];
+	out->commit_ring = out->is_on_reader ? (out->head_ring + size - 1) % size :
+			   cpu->slot_of[out->commit_index] - 1;
+	out->length = out->is_on_reader ? 0 :
+		      ring_way(cpu, out->head_ring, out->commit_ring) + 1;
+	return true;
+}
 
-	/*
-	 * First the new marks, then a look whether the old one still holds: then
-	 * the writer was not around when the new ones were made.
-	 */
-	has_newest = make_mark(cpu, commit_index, commit_ring, 0, &newest);
-	look.filled = newest;
-	note_growth(cpu, &look, clock_mono_ns());
-	if (!has_newest && length > 1) {
-		commit_ring = (commit_ring + size - 1) % size;
+/* Marks the newest sub-buffers that have something in them. */
+static void make_marks(const struct window_cpu *cpu, struct moment *moment)
+{
+	uint32_t ring = moment->commit_ring, length = moment->length, size = ring_size(cpu);
+
+	moment->has_newest = make_mark(cpu, moment->commit_index, ring, 0, &moment->filled);
+	moment->newest = moment->filled;
+	if (!moment->has_newest && length > 1) {
+		ring = (ring + size - 1) % size;
 		length--;
-		has_newest = make_mark(cpu, cpu->slots[commit_ring + 1], commit_ring, 0, &newest);
-		if (length > 1)
-			has_older = make_mark(cpu, cpu->slots[(commit_ring + size - 1) % size + 1],
-					      (commit_ring + size - 1) % size, 0, &older);
-		commit_ring = (commit_ring + 1) % size;
-		length++;
-	} else if (has_newest && length > 1) {
-		has_older = make_mark(cpu, cpu->slots[(commit_ring + size - 1) % size + 1],
-				      (commit_ring + size - 1) % size, 0, &older);
+		moment->has_newest = make_mark(cpu, cpu->slots[ring + 1], ring, 0,
+					       &moment->newest);
 	}
-	read_barrier();
-	/* without an old mark: the writer must still be where it was */
-	if (!cpu->has_newest) {
-		uint64_t head_now, commit_now;
+	ring = (ring + size - 1) % size;
+	moment->has_older = moment->has_newest && length > 1 &&
+			    make_mark(cpu, cpu->slots[ring + 1], ring, 0, &moment->older);
+}
 
-		if (!load_ends(cpu, &head_now, &commit_now) || head_now != head ||
-		    commit_now != commit)
+/**
+ * is_one_moment - do the ends and the marks belong together?
+ *
+ * The ends are loaded between the making of the marks and a look whether they still
+ * hold. A sub-buffer that is the same use of it at both was so in between, when
+ * the writer was where the ends say.
+ */
+static bool is_one_moment(const struct window_cpu *cpu, const struct moment *moment)
+{
+	uint64_t head, commit;
+
+	read_barrier();
+	if (!load_ends(cpu, &head, &commit) || head != moment->head || commit != moment->commit)
+		return false;
+	read_barrier();
+	return (!moment->has_newest || is_kept(cpu, &moment->newest)) &&
+	       (!moment->has_older || is_kept(cpu, &moment->older));
+}
+
+/**
+ * look_at - see how far the writer has come
+ * Return: false if there is nothing to be seen, or not now.
+ */
+static bool look_at(struct window_cpu *cpu)
+{
+	struct window_look look = { .ns = clock_mono_ns() };
+	struct moment moment;
+	bool was_kept = cpu->has_newest && is_kept(cpu, &cpu->newest);
+	int tries = 0;
+
+	cpu->problem = NULL;
+	read_barrier();
+	do {
+		if (tries++ == LOAD_TRIES || !find_ends(cpu, &moment))
 			return false;
-	}
-	count(cpu, &look, commit_ring, length);
-	look.head = look.commit - length + 1;
+		make_marks(cpu, &moment);
+	} while (!is_one_moment(cpu, &moment));
+	look.head_ring = moment.head_ring;
+	look.commit_ring = moment.commit_ring;
+	look.is_on_reader = moment.is_on_reader;
+	look.filled = moment.filled;
+	note_growth(cpu, &look, clock_mono_ns());
+
+	/* The old mark is looked at after all that: if it holds, less than once around. */
+	read_barrier();
+	count(cpu, &look, moment.commit_ring, moment.length, was_kept);
+	look.head = look.commit - moment.length + 1;
 	look.filled.number = look.commit;
 
-	cpu->has_newest = has_newest;
-	if (has_newest) {
-		newest.number = look.commit - (newest.index != commit_index);
-		cpu->newest = newest;
+	cpu->has_newest = moment.has_newest;
+	if (moment.has_newest) {
+		cpu->newest = moment.newest;
+		cpu->newest.number = look.commit - (moment.newest.index != moment.commit_index);
 	}
-	cpu->has_older = has_newest && has_older;
-	if (cpu->has_older) {
-		older.number = newest.number - 1;
-		cpu->older = older;
+	cpu->has_older = moment.has_older;
+	if (moment.has_older) {
+		cpu->older = moment.older;
+		cpu->older.number = cpu->newest.number - 1;
 	}
 	cpu->past = cpu->look;
 	cpu->has_past = cpu->has_look;
@@ -659,20 +728,37 @@ enum copied {
 	NONSENSE,
 };
 
-/* The writer has not given up sub-buffer @number since the look. */
+/**
+ * is_ahead - the writer has not given up sub-buffer @number since the look
+ *
+ * If the newest sub-buffer of the look is still what it was, after the ends were loaded,
+ * the writer has gone around once at most, and if it did just that, the ring would have
+ * to hold more than it can: head_buffer is where it was and commit_buffer is not.
+ */
 static bool is_ahead(const struct window_cpu *cpu, uint64_t number, bool is_in_ring)
 {
-	uint32_t index;
+	const struct window_look *look = &cpu->look;
+	uint32_t head_index, commit_index, commit_ring, head_way, commit_way, length;
 	uint64_t head, commit;
 
 	if (!is_in_ring)
 		return true;
-	/* more than once around, or less? */
-	if (!cpu->has_newest || !is_unchanged(cpu, &cpu->newest) || !load_ends(cpu, &head, &commit))
+	if (!cpu->has_newest || !load_ends(cpu, &head, &commit))
 		return false;
-	return window_subbuf_index(&cpu->meta, head, &index) && cpu->slot_of[index] &&
-	       number >= cpu->look.head + ring_way(cpu, cpu->look.head_ring,
-						   cpu->slot_of[index] - 1);
+	read_barrier();
+	if (!is_kept(cpu, &cpu->newest) ||
+	    !window_subbuf_index(&cpu->meta, head, &head_index) || !cpu->slot_of[head_index] ||
+	    !window_subbuf_index(&cpu->meta, commit, &commit_index))
+		return false;
+	head_way = ring_way(cpu, look->head_ring, cpu->slot_of[head_index] - 1);
+	/* in slot 0 the writer is where it was: it does not come there */
+	commit_ring = cpu->slot_of[commit_index] ? cpu->slot_of[commit_index] - 1 :
+		      look->commit_ring;
+	commit_way = ring_way(cpu, look->commit_ring, commit_ring);
+	length = (uint32_t)(look->commit + 1 - look->head);
+	if (length + commit_way > ring_size(cpu) + head_way)
+		return false;
+	return number >= look->head + head_way;
 }
 
 /**
@@ -701,8 +787,9 @@ static enum copied copy_subbuf(struct window_cpu *cpu, GByteArray *out, struct w
 		return is_ahead(cpu, mark->number, is_in_ring) ? NONSENSE : PASSED;
 	mark->time = time;
 	mark->commit = (uint32_t)commit;
+	/* 0 is also what the next use begins with */
 	if (commit == skip)
-		return COPIED;
+		return is_ahead(cpu, mark->number, is_in_ring) ? COPIED : PASSED;
 
 	/* the clock of another kernel begins again */
 	if (cpu->last_time > RESTART_NS && time < cpu->last_time - RESTART_NS) {

@@ -47,9 +47,12 @@
  *
  * Losses. Slots are used in their order, so the way of commit_buffer from look to
  * look counts the sub-buffers that were begun, modulo the ring. It was less
- * than once around if the newest sub-buffer of the last look is still what it was;
- * then what lies between the last one taken and head_buffer was lost, exactly.
- * Else the guest went around at least once, and the number is the least one.
+ * than once around if the newest sub-buffer of the last look is still what it was
+ * after the place was loaded; then what lies between the last one taken and
+ * head_buffer was lost, exactly. Else the guest may have gone around, surely so if
+ * that sub-buffer was not what it was before the place was loaded, and the number is
+ * the least one. The place and the marks left for the next look are of one moment: the
+ * place is loaded between making the marks and seeing that they still hold.
  * It is also the least one (of 0 perhaps) where the guest emptied its buffer (a write
  * to its `trace` file or a change of its clock), or another kernel took over.
  * Events that the guest's tracer itself refused, e.g. with overwriting switched
