@@ -14,6 +14,7 @@
 #include "format.h"
 #include "region/region.h"
 #include "region/ring.h"
+#include "region/window.h"
 #include "vm.h"
 #include "wire/records.h"
 
@@ -176,6 +177,33 @@ static double rate(uint64_t before, uint64_t after, const struct line *line)
 	return (double)(after - before) / seconds;
 }
 
+/**
+ * print_window - say what lies in the two places of a window
+ */
+static void print_window(const struct line *line, const struct region_live *live)
+{
+	unsigned int place;
+
+	for (place = 0; place < 2; place++) {
+		const char *problem = NULL;
+		struct window window;
+
+		if (!line->region->host.window_size || !live->window_epoch[place])
+			continue;
+		window_init(&window, line->region, place, live->window_epoch[place]);
+		window_look(&window, 0);
+		/* as one that has been there for long */
+		problem = window_problem(&window, G_MAXINT64);
+		if (problem || !window.cpus->len)
+			printf("    window of epoch %u: %s\n", window.epoch,
+			       problem ? problem : "nothing yet");
+		else
+			printf("    window of epoch %u: traced, %u CPUs\n", window.epoch,
+			       window.cpus->len);
+		window_fini(&window);
+	}
+}
+
 static void print_line(const struct line *line)
 {
 	const char *state = line->is_live ? "running" : "ended";
@@ -204,6 +232,7 @@ static void print_line(const struct line *line)
 		printf("%8s\n", "-");
 	if (line->second.damaged)
 		printf("    damaged streams: %u\n", line->second.damaged);
+	print_window(line, &live);
 }
 
 static void line_free(gpointer data)
