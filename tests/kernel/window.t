@@ -29,6 +29,8 @@ def window(t):
             guest.ready()
             symbols = dict(reversed(line.split()[::2]) for line in guest.sh(
                 'grep -E " [tT] (con_init|schedule)$" /proc/kallsyms').splitlines())
+            listed = vm.tool('list', '--runtime-dir', guest.run).stdout
+            t.ok(re.search(r'^ +window of epoch 1: traced, 2 CPUs$', listed, re.M), 'hypertrace list shows the window', listed)
             guest.poweroff()
             t.equal(recorder.wait(), 0, 'the recorder ends with the VM')
     os.environ['HYPERTRACE_KERNELS'] = os.path.join(directory, 'nothing')
