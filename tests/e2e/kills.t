@@ -152,8 +152,9 @@ def kills(t):
                 number, kill.what, kill.events, kill.marks, kill.lines), '\n'.join(kill.problems[:5]))
     t.ok(sum(kill.marks > 1000 for kill in plan) >= count // 3, 'many of them were at work',
          [kill.marks for kill in plan])
-    t.ok(any(kill.events and not kill.marks for kill in plan), 'some of them had begun to boot',
-         [kill.events for kill in plan])
+    if count >= 20:
+        t.ok(any(kill.events and not kill.marks for kill in plan), 'some of them had begun to boot',
+             [kill.events for kill in plan])
 
 
 # Only with a profile do events have names, and a kernel has one if it is in the store.
