@@ -16,6 +16,7 @@
 #include <linux/sched/task.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/trace_events.h>
 #include <linux/utsname.h>
 
 #include "vht_internal.h"
@@ -32,13 +33,13 @@
 /* Bits of vht_metadata.requests. */
 #define VHT_REQUEST_SET		0
 #define VHT_REQUEST_MODULES	1
-#define VHT_REQUEST_FORMATS	2	/* with the modules: of all events */
 
 /* A module that came; on vht_metadata.modules. */
 struct vht_module {
 	struct list_head list;
-	size_t len;
-	char symbols[];			/* lines as in kallsyms, @len bytes */
+	size_t events_len;
+	size_t symbols_len;
+	char text[];			/* SYSTEM:EVENT lines, then lines as in kallsyms */
 };
 
 /* Records on their way into a packet. */
@@ -270,25 +271,50 @@ static size_t vht_print_module_symbol(const struct module *module, unsigned int 
 			module->name);
 }
 
-/*
- * Notes the text symbols of a module that has just come. kallsyms would have to be
- * read to its end for them, 200,000 lines for a few.
- */
-static struct vht_module *vht_note_module(const struct module *module)
+static size_t vht_print_module_symbols(const struct module *module, char *buf, size_t size)
 {
-	struct vht_module *entry;
-	size_t size = 0;
+	size_t len = 0;
 	unsigned int i;
 
 	for (i = 0; i < module->core_kallsyms.num_symtab; i++)
-		size += vht_print_module_symbol(module, i, NULL, 0);
-	entry = kvmalloc(struct_size(entry, symbols, size + 1), GFP_KERNEL);
+		len += vht_print_module_symbol(module, i, buf ? buf + len : NULL,
+					       buf ? size - len : 0);
+	return len;
+}
+
+/* The events that a module brings, SYSTEM:EVENT a line. Return: as above. */
+static size_t vht_print_module_events(const struct module *module, char *buf, size_t size)
+{
+	size_t len = 0;
+#ifdef CONFIG_EVENT_TRACING
+	unsigned int i;
+
+	for (i = 0; i < module->num_trace_events; i++) {
+		struct trace_event_call *call = module->trace_events[i];
+
+		len += snprintf(buf ? buf + len : NULL, buf ? size - len : 0, "%s:%s\n",
+				call->class->system, trace_event_name(call));
+	}
+#endif
+	return len;
+}
+
+/*
+ * Notes what a module that has just come brings. kallsyms would have to be read to
+ * its end for its symbols, 200,000 lines for a few. Its events may have been here
+ * before, under other numbers.
+ */
+static struct vht_module *vht_note_module(const struct module *module)
+{
+	size_t events = vht_print_module_events(module, NULL, 0);
+	size_t symbols = vht_print_module_symbols(module, NULL, 0);
+	struct vht_module *entry;
+
+	entry = kvmalloc(struct_size(entry, text, events + symbols + 1), GFP_KERNEL);
 	if (!entry)
 		return NULL;
-	entry->len = 0;
-	for (i = 0; i < module->core_kallsyms.num_symtab; i++)
-		entry->len += vht_print_module_symbol(module, i, entry->symbols + entry->len,
-						      size + 1 - entry->len);
+	entry->events_len = vht_print_module_events(module, entry->text, events + 1);
+	entry->symbols_len = vht_print_module_symbols(module, entry->text + events, symbols + 1);
 	return entry;
 }
 
@@ -658,7 +684,10 @@ static int vht_send_set(struct vht *vht, struct vht_records *records)
 
 static int vht_send_module_symbols(struct vht_records *records, struct vht_module *module)
 {
-	struct vht_list list = { .text = module->symbols, .len = module->len };
+	struct vht_list list = {
+		.text = module->text + module->events_len,
+		.len = module->symbols_len,
+	};
 	int ret = 0;
 
 	while (!ret && list.position < list.len) {
@@ -683,10 +712,6 @@ static int vht_send_modules(struct vht *vht, struct vht_records *records)
 	mutex_lock(&metadata->module_lock);
 	list_splice_init(&metadata->modules, &modules);
 	mutex_unlock(&metadata->module_lock);
-	/* A module that comes back brings its events under other numbers. */
-	if (test_and_clear_bit(VHT_REQUEST_FORMATS, &metadata->requests))
-		known.len = 0;
-
 	records->len = 0;
 	all = vht_tracefs_read_all("available_events", &len);
 	if (!IS_ERR(all)) {
@@ -696,6 +721,7 @@ static int vht_send_modules(struct vht *vht, struct vht_records *records)
 		metadata->events_len = len;
 	}
 	list_for_each_entry_safe(module, next, &modules, list) {
+		ret = ret ?: vht_send_formats(records, module->text, module->events_len, NULL);
 		ret = ret ?: vht_send_module_symbols(records, module);
 		kvfree(module);
 	}
@@ -741,8 +767,6 @@ static int vht_module_notify(struct notifier_block *block, unsigned long state, 
 	const struct module *module = data;
 	struct vht_module *entry;
 
-	if (state == MODULE_STATE_GOING)
-		set_bit(VHT_REQUEST_FORMATS, &metadata->requests);
 	if (state != MODULE_STATE_LIVE)
 		return NOTIFY_DONE;
 	entry = vht_note_module(module);
