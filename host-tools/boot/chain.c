@@ -55,6 +55,18 @@ static const struct nap *nap_before(const struct task *task, uint64_t time)
 	return low ? &g_array_index(task->naps, struct nap, low - 1) : NULL;
 }
 
+/*
+ * Who woke the task, if that explains anything: an idle CPU that does is only where
+ * somebody else's wake-up, or an interrupt's, came to pass.
+ */
+static struct task *waker(const struct sched *sched, const struct task *task,
+			  const struct nap *nap)
+{
+	struct task *found = sched_task(sched, nap->waker);
+
+	return found && found != task && found->pid ? found : NULL;
+}
+
 /* Explain what a task did between two times, from the second backwards. */
 static void follow(struct finder *finder, struct task *task, uint64_t low, uint64_t high,
 		   unsigned int depth)
@@ -94,8 +106,10 @@ static void follow(struct finder *finder, struct task *task, uint64_t low, uint6
 		high = from;
 		from = MAX(MIN(nap->start, high), low);
 		if (from < high && nap->cause == STATE_TASK && depth < MAX_DEPTH &&
-		    nap->waker != task->index)
-			follow(finder, sched_task(sched, nap->waker), from, high, depth + 1);
+		    waker(sched, task, nap))
+			follow(finder, waker(sched, task, nap), from, high, depth + 1);
+		else if (nap->cause == STATE_TASK && !waker(sched, task, nap))
+			add_piece(finder, from, high, STATE_UNKNOWN, task, nap->detail);
 		else
 			add_piece(finder, from, high, nap->cause, task, nap->detail);
 		high = from;
