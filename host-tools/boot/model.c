@@ -84,25 +84,6 @@ struct model {
 	int32_t made_unit;		/* its cgroup was made by systemd, its process not yet */
 };
 
-static void initcall_free(void *data)
-{
-	struct initcall *initcall = data;
-
-	g_free(initcall->function);
-	g_free(initcall->level);
-	g_free(initcall->comm);
-	g_free(initcall);
-}
-
-static void mark_free(void *data)
-{
-	struct mark *mark = data;
-
-	g_free(mark->name);
-	g_free(mark->text);
-	g_free(mark);
-}
-
 struct model *model_new(const struct until *until)
 {
 	struct model *model = g_new0(struct model, 1);
@@ -113,10 +94,10 @@ struct model *model_new(const struct until *until)
 	model->units = units_new();
 	model->functions = functions_new();
 	model->systems = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	model->initcalls = g_ptr_array_new_with_free_func(initcall_free);
+	model->initcalls = g_ptr_array_new_with_free_func(report_initcall_free);
 	model->open_initcalls = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	model->modules = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	model->marks = g_ptr_array_new_with_free_func(mark_free);
+	model->marks = g_ptr_array_new_with_free_func(report_mark_free);
 	model->end_task = model->stop_task = SCHED_NO_TASK;
 	model->made_unit = -1;
 	return model;

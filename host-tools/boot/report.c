@@ -55,7 +55,7 @@ static void phase_clear(void *data)
 	g_free(phase->reason);
 }
 
-static void initcall_free(void *data)
+void report_initcall_free(void *data)
 {
 	struct initcall *initcall = data;
 
@@ -114,7 +114,7 @@ static void cause_free(void *data)
 	g_free(cause);
 }
 
-static void mark_free(void *data)
+void report_mark_free(void *data)
 {
 	struct mark *mark = data;
 
@@ -132,13 +132,13 @@ struct span *span_new(int64_t start, int64_t end)
 	span->phases = g_array_new(FALSE, TRUE, sizeof(struct phase));
 	g_array_set_clear_func(span->phases, phase_clear);
 	span->totals = g_array_new(FALSE, TRUE, sizeof(struct total));
-	span->initcalls = g_ptr_array_new_with_free_func(initcall_free);
+	span->initcalls = g_ptr_array_new_with_free_func(report_initcall_free);
 	span->processes = g_ptr_array_new_with_free_func(process_free);
 	span->units = g_ptr_array_new_with_free_func(unit_free);
 	span->vcpus = g_ptr_array_new_with_free_func(vcpu_free);
 	span->chain = g_ptr_array_new_with_free_func(link_free);
 	span->causes = g_ptr_array_new_with_free_func(cause_free);
-	span->marks = g_ptr_array_new_with_free_func(mark_free);
+	span->marks = g_ptr_array_new_with_free_func(report_mark_free);
 	return span;
 }
 

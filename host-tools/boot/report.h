@@ -217,6 +217,12 @@ struct report {
 	GPtrArray *warnings;	/* char * */
 };
 
+/** report_initcall_free - free a struct initcall */
+void report_initcall_free(void *initcall);
+
+/** report_mark_free - free a struct mark */
+void report_mark_free(void *mark);
+
 /** span_new - an empty span. Return: to be freed with span_free() */
 struct span *span_new(int64_t start, int64_t end);
 

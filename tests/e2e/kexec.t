@@ -24,15 +24,6 @@ def padded(source, target):
     return os.path.getsize(source)
 
 
-def ending(recording, name, life):
-    """What the recording says of the end of a driver's life."""
-    try:
-        with open(os.path.join(recording, name, life, 'driver.ini')) as file:
-            return dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
-    except FileNotFoundError:
-        return {}
-
-
 def numbers_of(recording, directory):
     trace = os.path.join(directory, 'ctf')
     vm.tool('export', '--to', 'ctf', recording, trace)
@@ -63,7 +54,7 @@ def on(kernel):
                 t.equal(recorder.wait(), 0, '%s: the recorder goes on and ends with the VM' % kernel)
         lives = sorted({life for life, name in vm.recording_streams(out, guest.name) if name.startswith('ftrace')})
         t.equal(lives, ['1.1', '1.2'], '%s: the new kernel has the next driver of the same epoch' % kernel)
-        first, second = ending(out, 'vm', '1.1'), ending(out, 'vm', '1.2')
+        first, second = vm.ending(out, 'vm', '1.1'), vm.ending(out, 'vm', '1.2')
         t.equal((first.get('end_reason'), first.get('end_stage'), first.get('end_text')),
                 ('kexec', 'devices-down', 'kexec reboot'), '%s: the first one ended in kexec, with devices down' % kernel)
         t.equal(second.get('end_reason'), 'power-off', '%s: the second one by power-off' % kernel)

@@ -20,15 +20,6 @@ INSTANCE = '/sys/kernel/tracing/instances/hypertrace'
 MARKER = INSTANCE + '/trace_marker'
 
 
-def ending(recording, name='vm', life='1.1'):
-    """What the recording says of the end of a driver's life."""
-    try:
-        with open(os.path.join(recording, name, life, 'driver.ini')) as file:
-            return dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
-    except FileNotFoundError:
-        return {}
-
-
 def marks(recording, directory):
     """The numbers of the marks, by CPU, in the order of the trace."""
     trace = os.path.join(directory, 'ctf')
@@ -50,7 +41,7 @@ def clean(t, what, recording, may_lose=False):
 
 
 def told(t, what, recording, recorder, words):
-    end = ending(recording)
+    end = vm.ending(recording)
     t.ok(end.get('end_reason') == 'panic' and end.get('end_stage') == 'notified' and words in end.get('end_text', ''),
          '%s: the recording says why: panic: %s' % (what, words), end)
     t.ok(re.search(r'^vm ended: panic: .*%s' % re.escape(words), recorder.log(), re.M),

@@ -18,15 +18,6 @@ INSTANCE = '/sys/kernel/tracing/instances/hypertrace'
 FUNCTIONS = ['device_shutdown', 'syscore_shutdown']
 
 
-def ending(recording, name, life):
-    """What the recording says of the end of a driver's life."""
-    try:
-        with open(os.path.join(recording, name, life, 'driver.ini')) as file:
-            return dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
-    except FileNotFoundError:
-        return {}
-
-
 def events_of(recording, directory):
     trace = os.path.join(directory, 'ctf')
     vm.tool('export', '--to', 'ctf', recording, trace)
@@ -54,7 +45,7 @@ def last_event(kernel, how, reason):
                 t.equal(recorder.wait(), 0, '%s: the recorder ends' % what)
                 t.ok(re.search('^vm ended: %s$' % reason, recorder.log(), re.M), '%s: and tells why' % what,
                      recorder.log()[-300:])
-        end = ending(out, 'vm', '1.1')
+        end = vm.ending(out, 'vm', '1.1')
         t.equal((end.get('end_reason'), end.get('end_stage')), (reason, 'devices-down'),
                 '%s: so does the recording, and how far it had come' % what)
         events = [event for event in events_of(out, directory) if event.cpu is not None]
@@ -78,15 +69,15 @@ def driver_alone(t):
         with vm.Recorder(guest, out) as recorder:
             guest.start_sh('echo mem >/sys/power/state')
             guest.qmp.wait_event('SUSPEND')
-            vm.wait_for('the end of the first life', lambda: ending(out, 'vm', '1.1'))
+            vm.wait_for('the end of the first life', lambda: vm.ending(out, 'vm', '1.1'))
             guest.qmp.call('system_wakeup')
             guest.finish_sh()
             guest.sh('rmmod virtio_hypertrace')
-            vm.wait_for('the end of the second life', lambda: ending(out, 'vm', '1.2'))
+            vm.wait_for('the end of the second life', lambda: vm.ending(out, 'vm', '1.2'))
             guest.sh('insmod /lib/virtio_hypertrace.ko')
             guest.poweroff()
             recorder.wait()
-    t.equal([ending(out, 'vm', '1.%d' % life).get('end_reason') for life in (1, 2, 3)],
+    t.equal([vm.ending(out, 'vm', '1.%d' % life).get('end_reason') for life in (1, 2, 3)],
             ['suspend', 'unbound', 'power-off'], 'suspend, unbound, power-off: each life has its own end')
     info = vm.tool('info', out).stdout
     t.equal(re.findall(r'^ +end: +(.*)$', info, re.M),
@@ -103,7 +94,7 @@ def without_order(t):
             guest.start_sh('workload marker %s/trace_marker 500; echo b >/proc/sysrq-trigger' % INSTANCE)
             guest.wait_end()
             recorder.wait()
-    end = ending(out, 'vm', '1.1')
+    end = vm.ending(out, 'vm', '1.1')
     t.equal((end.get('end_reason'), end.get('end_stage'), end.get('end_text')),
             ('restart', 'none', 'emergency restart'), 'sysrq b: the driver says that there was no order')
     numbers = [int(number) for event in events_of(out, directory)
@@ -132,7 +123,7 @@ def ten_reboots(t):
                     vm.recording_streams(out, guest.name) if name.startswith('ftrace')})
     t.ok(len(lives) == 10 and len({epoch for epoch, _ in lives}) == 10 and {life for _, life in lives} == {1},
          'ten reboots: ten epochs with a driver each', lives)
-    reasons = [ending(out, 'vm', '%d.%d' % life).get('end_reason') for life in lives]
+    reasons = [vm.ending(out, 'vm', '%d.%d' % life).get('end_reason') for life in lives]
     t.equal(reasons, ['restart'] * 9 + ['power-off'], 'ten reboots: each says how it ended')
     t.equal(vm.count_getppid(out, os.path.join(directory, 'ctf')), {0: 10 * each, 1: 10 * each},
             'ten reboots: no event of any of them is lost')

@@ -641,6 +641,15 @@ def recording_streams(recording, vm):
     return found
 
 
+def ending(recording, name='vm', life='1.1'):
+    """What the recording says of the end of a driver's life (driver.ini), {} if nothing."""
+    try:
+        with open(os.path.join(recording, name, life, 'driver.ini')) as file:
+            return dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
+    except FileNotFoundError:
+        return {}
+
+
 PACKET = struct.Struct('<IHHIIIIIIQQQQQQQQQ')
 PACKET_NAMES = ('magic header_size type stream_id cpu epoch generation flags counter_width sequence '
                 'packet_size content_size timestamp_begin timestamp_end events events_discarded '
