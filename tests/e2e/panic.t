@@ -237,6 +237,12 @@ class Gdb:
             self.call('vCont;s:' + at)
         raise vm.Timeout('CPU %d did not come by' % cpu)
 
+    def run_to(self, address, cpu):
+        """Let CPU alone run until it is about to execute ADDRESS."""
+        self.call('Z0,%x,1' % address)
+        self.call('vCont;c:p1.%x' % (cpu + 1))
+        self.call('z0,%x,1' % address)
+
     def go_on(self, cpu=None):
         self.send('vCont;c' + (':p1.%x' % (cpu + 1) if cpu is not None else ''))
 
@@ -256,13 +262,16 @@ def in_the_driver(t):
         path = os.path.join(vm.scratch(), 'gdb')
         with Witness('6.12', 'unknown_nmi_panic', extra=['-gdb', 'unix:%s,server=on,wait=off' % path]) as witness:
             guest = witness.guest
-            address = symbol(guest, name)
+            address, marking = symbol(guest, name), symbol(guest, 'tracing_mark_write')
             with vm.Recorder(guest, witness.out) as recorder:
                 for number in (0, 1):
                     guest.sh('workload witness %s %d >/dev/null 2>&1 &' % (MARKER, number))
                 vm.wait_for('marks on both CPUs', lambda w=witness: min(w.made()) > 3000)
                 gdb = Gdb(path)
                 gdb.stop_at(address, cpu)
+                if cpu:
+                    # The NMI is not to hit CPU 0 while that reads its buffer: there things may be lost.
+                    gdb.run_to(marking, 0)
                 guest.qmp.call('inject-nmi')
                 gdb.go_on(None if cpu == 0 else 0)
                 guest.wait_end()

@@ -64,6 +64,9 @@ def log(made):
                 starting = 'Bringing' in line
             online = not starting or float(match.group(1)) >= clock
             clock = max(clock, float(match.group(1)))
+        elif line.startswith(' ' * 15):
+            # more of the same message, as far to the right as that began
+            line = line[15:]
         if online:
             yield line
 
