@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Recordings of whole boots of the systemd guest, made once and used by many tests.
 
-    made = systemd.recording('grub-ovmf-4')
+    made = systemd.recording('grub-ovmf-1')
     made.recording          # what `hypertrace record` wrote, from start to power-off
     made.text('analyze')    # what the guest said of the same boot
 
@@ -37,7 +37,9 @@ CONFIGS = {
     'direct-seabios-1': {'boot': 'direct', 'firmware': 'seabios', 'cpus': 1},
     'direct-seabios-4': {'boot': 'direct', 'firmware': 'seabios', 'cpus': 4},
     'grub-seabios-4': {'boot': 'grub', 'firmware': 'seabios', 'cpus': 4},
-    'grub-ovmf-4': {'boot': 'grub', 'firmware': 'ovmf', 'cpus': 4},
+    # One CPU: with OVMF and four, TCG was seen to leave one of them without a timer, in two of some
+    # five boots; the guest hangs then, before there is any driver.
+    'grub-ovmf-1': {'boot': 'grub', 'firmware': 'ovmf', 'cpus': 1},
 }
 
 # What the boot report reads.
@@ -145,7 +147,7 @@ def cpus_without_timer(recording):
 def record_twice(out, config):
     """Record, and once more if QEMU gave a vCPU no timer.
 
-    TCG on a loaded host was seen to start a guest of four CPUs in which the local APIC
+    TCG was seen to start a guest of four CPUs, with OVMF, in which the local APIC
     timer of one never fired, from its first moment on, long before any driver of
     ours: such a guest never gets anywhere. Nothing else is tried again.
     """
