@@ -243,6 +243,7 @@ struct vht_stream {
 #define VHT_PACKET_VMM			4	/* struct vht_vmm_event records */
 #define VHT_PACKET_CLOCK		5	/* struct vht_clock_record records */
 #define VHT_PACKET_LTTNG		6	/* not used yet */
+#define VHT_PACKET_VCPU			8	/* struct vht_vcpu_record records */
 /* made by the recorder: recording.md */
 #define VHT_PACKET_WINDOW		7	/* a sub-buffer of the window */
 #define VHT_PACKET_STATE		0x100
@@ -302,6 +303,33 @@ struct vht_meta {
 #define VHT_META_TASKS			7	/* text: lines as in saved_cmdlines */
 #define VHT_META_PRINTK_FORMATS		8	/* text: printk_formats */
 #define VHT_META_COMPLETE		9	/* arg: set number arg is whole */
+#define VHT_META_KALLSYMS		10	/* a piece of a kernel table; arg: VHT_KALLSYMS() */
+
+/*
+ * arg of VHT_META_KALLSYMS: which table, and where in it the payload belongs.
+ * Apart from the first they are Linux's own (kernel/kallsyms.c), as they lie in
+ * its memory, of a kernel with relative addresses: the metadata stream's section
+ * in the specification says how they make symbols.
+ */
+#define VHT_KALLSYMS(table, offset)	(((__u64)(table) << 56) | (offset))
+#define VHT_KALLSYMS_TABLE(arg)		((__u8)((arg) >> 56))
+#define VHT_KALLSYMS_OFFSET(arg)	((arg) & 0xffffffffffffffULL)
+
+#define VHT_KALLSYMS_HEADER		1	/* struct vht_kallsyms */
+#define VHT_KALLSYMS_NAMES		2	/* kallsyms_names */
+#define VHT_KALLSYMS_TOKENS		3	/* kallsyms_token_table */
+#define VHT_KALLSYMS_TOKEN_INDEX	4	/* kallsyms_token_index: __le16[256] */
+#define VHT_KALLSYMS_OFFSETS		5	/* kallsyms_offsets: __le32[count] */
+
+struct vht_kallsyms {
+	__le64 count;			/* symbols */
+	__le64 base;			/* kallsyms_relative_base */
+	__le32 flags;			/* VHT_KALLSYMS_* */
+	__le32 reserved;
+};
+
+/* vht_kallsyms.flags: an offset >= 0 is an address itself, another is base - 1 - offset */
+#define VHT_KALLSYMS_PERCPU		(1 << 0)
 
 /* struct vht_heartbeat - a record of the test source */
 struct vht_heartbeat {
@@ -341,7 +369,12 @@ struct vht_vmm_event {
 #define VHT_MARK_SIZE(arg)		((__u8)((arg) >> 32))
 #define VHT_MARK_VALUE(arg)		((__u32)(arg))
 
-/* struct vht_clock_record - guest counter and host clock at one moment */
+/*
+ * struct vht_clock_record - guest counter and host clock at one moment
+ *
+ * Where @host_counter is not 0: counter = ((host_counter * scale) >> 48) + offset,
+ * modulo 2^64, with the product in 128 bits; scale 0 stands for 1 << 48.
+ */
 struct vht_clock_record {
 	__le64 mono_ns;			/* CLOCK_MONOTONIC of the host */
 	__le64 counter;			/* guest counter at that moment */
@@ -349,11 +382,11 @@ struct vht_clock_record {
 	__le32 error_ns;		/* the true moment lies within +- this */
 	__le16 kind;			/* VHT_CLOCK_KIND_* */
 	__le16 reason;			/* VHT_CLOCK_REASON_* */
-	__le32 cpu;			/* vCPU it holds for, VHT_CPU_NONE: all */
+	__le32 cpu;			/* vht_vcpu_record.index, VHT_CPU_NONE: all */
 	__le32 epoch;
-	__le64 offset;			/* KVM: TSC offset, where known */
-	__le64 scale;			/* KVM: TSC scaling ratio, 0 for none */
-	__u8 reserved[8];
+	__le64 offset;			/* x86: the TSC's; arm64: minus CNTVOFF; 0: none, or not known */
+	__le64 scale;			/* guest ticks in a host tick, times 2^48; 0 for none */
+	__le64 host_counter;		/* the host's own counter then, 0 if not known */
 };
 
 /* Between two records with no stop between them the relation is a line ... */
@@ -367,6 +400,27 @@ struct vht_clock_record {
 #define VHT_CLOCK_REASON_PERIODIC	4
 #define VHT_CLOCK_REASON_RESET		5
 #define VHT_CLOCK_REASON_MIGRATION	6
+#define VHT_CLOCK_REASON_CHANGED	7	/* found to be another since the record before */
+
+/*
+ * struct vht_vcpu_record - a vCPU, and which thread of the host runs it
+ *
+ * Written for each vCPU before the VM first runs, when one comes or goes, and
+ * again when a reader attaches.
+ */
+struct vht_vcpu_record {
+	__le64 mono_ns;			/* CLOCK_MONOTONIC of the host */
+	__le32 epoch;
+	__le32 index;			/* the VMM's number of it */
+	__le64 arch_id;			/* x86: APIC id; arm64: MPIDR */
+	__le32 kvm_id;			/* vcpu_id in the host's kvm events, VHT_CPU_NONE without KVM */
+	__le32 thread_id;		/* on the host; vCPUs may share one; 0 if not known */
+	__le32 state;			/* VHT_VCPU_* */
+	__u8 reserved[28];
+};
+
+#define VHT_VCPU_PRESENT		1
+#define VHT_VCPU_GONE			2	/* unplugged */
 
 /*
  * Control messages: on the virtqueues between device and driver, and, with the

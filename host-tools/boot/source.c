@@ -257,7 +257,7 @@ static const struct recording_vm *choose_vm(const struct recording *recording, c
 	for (guint i = 0; i < recording->vms->len; i++) {
 		const struct recording_vm *vm = g_ptr_array_index(recording->vms, i);
 
-		if (glob && !g_pattern_match_simple(glob, vm->name))
+		if (vm->is_host || (glob && !g_pattern_match_simple(glob, vm->name)))
 			continue;
 		if (!fitting++)
 			chosen = vm;

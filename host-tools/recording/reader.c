@@ -391,34 +391,47 @@ free_file:
 	return NULL;
 }
 
-static struct recording_vm *open_vm(const char *path, const char *dir_name, GError **error)
+/**
+ * open_key_file - what the key file of a VM, or of the host, says
+ * Return: without any streams yet, or NULL with @error set.
+ */
+static struct recording_vm *open_key_file(const char *path, bool is_host, GError **error)
 {
+	g_autofree char *ini = g_build_filename(path, is_host ? "host.ini" : "vm.ini", NULL);
+	const char *group = is_host ? "host" : "vm";
+	GKeyFile *file = load_key_file(ini, group, error);
 	struct recording_vm *vm;
-	GPtrArray *names = NULL;
-	GKeyFile *file;
-	char *ini;
-	guint i;
 
-	ini = g_build_filename(path, "vm.ini", NULL);
-	file = load_key_file(ini, "vm", error);
-	g_free(ini);
 	if (!file)
 		return NULL;
-
 	vm = g_new0(struct recording_vm, 1);
-	vm->path = g_strdup(path);
-	vm->dir_name = g_strdup(dir_name);
-	vm->name = get_string(file, "vm", "name");
-	vm->uuid = get_string(file, "vm", "uuid");
-	vm->vmm = get_string(file, "vm", "vmm");
-	vm->pid = (uint32_t)g_key_file_get_uint64(file, "vm", "pid", NULL);
-	vm->start_mono_ns = g_key_file_get_uint64(file, "vm", "start_mono_ns", NULL);
-	vm->start_real_ns = g_key_file_get_uint64(file, "vm", "start_real_ns", NULL);
-	vm->counter_kind = (uint32_t)g_key_file_get_uint64(file, "vm", "counter_kind", NULL);
-	vm->counter_hz = g_key_file_get_uint64(file, "vm", "counter_hz", NULL);
-	vm->region_size = g_key_file_get_uint64(file, "vm", "region_size", NULL);
+	vm->is_host = is_host;
+	vm->name = get_string(file, group, is_host ? "hostname" : "name");
+	/* the host's key file has none of the others */
+	vm->uuid = get_string(file, group, "uuid");
+	vm->vmm = get_string(file, group, "vmm");
+	vm->pid = (uint32_t)g_key_file_get_uint64(file, group, "pid", NULL);
+	vm->start_mono_ns = g_key_file_get_uint64(file, group, "start_mono_ns", NULL);
+	vm->start_real_ns = g_key_file_get_uint64(file, group, "start_real_ns", NULL);
+	vm->counter_kind = (uint32_t)g_key_file_get_uint64(file, group, "counter_kind", NULL);
+	vm->counter_hz = g_key_file_get_uint64(file, group, "counter_hz", NULL);
+	vm->region_size = g_key_file_get_uint64(file, group, "region_size", NULL);
 	vm->generations = g_ptr_array_new_with_free_func(generation_free);
 	g_key_file_free(file);
+	return vm;
+}
+
+static struct recording_vm *open_vm(const char *path, const char *dir_name, bool is_host,
+				    GError **error)
+{
+	struct recording_vm *vm = open_key_file(path, is_host, error);
+	GPtrArray *names;
+	guint i;
+
+	if (!vm)
+		return NULL;
+	vm->path = g_strdup(path);
+	vm->dir_name = g_strdup(dir_name);
 
 	names = list_dir(path, error);
 	if (!names)
@@ -519,18 +532,19 @@ struct recording *recording_open(const char *path, GError **error)
 		goto free_rec;
 	for (i = 0; i < names->len; i++) {
 		char *child = g_build_filename(path, names->pdata[i], NULL);
-		char *vm_ini = g_build_filename(child, "vm.ini", NULL);
+		bool is_host = g_str_equal(names->pdata[i], RECORDING_HOST_DIR);
+		char *vm_ini = g_build_filename(child, is_host ? "host.ini" : "vm.ini", NULL);
 		struct recording_vm *vm = NULL;
 		bool is_vm = g_file_test(vm_ini, G_FILE_TEST_EXISTS);
 
 		if (is_vm)
-			vm = open_vm(child, names->pdata[i], error);
+			vm = open_vm(child, names->pdata[i], is_host, error);
 		g_free(vm_ini);
 		g_free(child);
 		if (is_vm && !vm)
 			goto free_rec;
 		if (vm)
-			g_ptr_array_add(rec->vms, vm);
+			g_ptr_array_insert(rec->vms, is_host ? 0 : -1, vm);
 	}
 	g_ptr_array_unref(names);
 	g_free(ini);
@@ -642,6 +656,14 @@ bool recording_next_clock_record(struct recording_records *it, struct clock_reco
 {
 	while (!record_next_clock(&it->records, out))
 		if (!next_content(it, VHT_PACKET_CLOCK))
+			return false;
+	return true;
+}
+
+bool recording_next_vcpu(struct recording_records *it, struct vcpu_record *out)
+{
+	while (!record_next_vcpu(&it->records, out))
+		if (!next_content(it, VHT_PACKET_VCPU))
 			return false;
 	return true;
 }

@@ -95,11 +95,18 @@ struct recording_generation {
 	GPtrArray *streams;
 };
 
+/* The host's own directory in a recording. */
+#define RECORDING_HOST_DIR	"@host"
+/* Where LTTng's traces of the host lie. */
+#define RECORDING_LTTNG_DIR	"@lttng"
+
 /**
- * struct recording_vm - one VM
+ * struct recording_vm - one VM, or the host itself
  * @path: of its directory
  * @dir_name: the directory's name
- * @name: the VM's name as it was
+ * @is_host: it is the host: all its times are its own CLOCK_MONOTONIC, and what
+ *	only a VM has is 0, "" or NULL
+ * @name: the VM's name as it was; of the host, its host name
  * @uuid: "" if it has none
  * @vmm: what ran it, e.g. "QEMU 10.0.13"
  * @pid: of the VMM on its host
@@ -114,6 +121,7 @@ struct recording_generation {
 struct recording_vm {
 	char *path;
 	char *dir_name;
+	bool is_host;
 	char *name;
 	char *uuid;
 	char *vmm;
@@ -139,7 +147,7 @@ struct recording_vm {
  * @end_mono_ns: when it ended, 0 if not @complete
  * @complete: the recorder ended by itself
  * @damaged_streams: streams that the recorder could not read to their end
- * @vms: struct recording_vm *, by name
+ * @vms: struct recording_vm *, the host first if it was recorded, then by name
  */
 struct recording {
 	char *path;
@@ -292,6 +300,9 @@ bool recording_next_vmm_event(struct recording_records *it, struct vmm_event *ou
 
 /** recording_next_clock_record - next clock record of a vmm stream; as above */
 bool recording_next_clock_record(struct recording_records *it, struct clock_record *out);
+
+/** recording_next_vcpu - next vCPU record of a vmm stream; as above */
+bool recording_next_vcpu(struct recording_records *it, struct vcpu_record *out);
 
 /** recording_next_meta - next record of a metadata stream; as above */
 bool recording_next_meta(struct recording_records *it, struct meta_record *out);

@@ -89,6 +89,25 @@ bool record_next_clock(struct record_cursor *cursor, struct clock_record *out)
 		.epoch = le32toh(raw.epoch),
 		.offset = le64toh(raw.offset),
 		.scale = le64toh(raw.scale),
+		.host_counter = le64toh(raw.host_counter),
+	};
+	return true;
+}
+
+bool record_next_vcpu(struct record_cursor *cursor, struct vcpu_record *out)
+{
+	struct vht_vcpu_record raw;
+
+	if (!take(cursor, &raw, sizeof(raw)))
+		return false;
+	*out = (struct vcpu_record) {
+		.mono_ns = le64toh(raw.mono_ns),
+		.epoch = le32toh(raw.epoch),
+		.index = le32toh(raw.index),
+		.arch_id = le64toh(raw.arch_id),
+		.kvm_id = le32toh(raw.kvm_id),
+		.thread_id = le32toh(raw.thread_id),
+		.state = le32toh(raw.state),
 	};
 	return true;
 }

@@ -73,6 +73,20 @@ struct clock_record {
 	uint32_t epoch;
 	uint64_t offset;
 	uint64_t scale;
+	uint64_t host_counter;
+};
+
+/**
+ * struct vcpu_record - struct vht_vcpu_record in host order
+ */
+struct vcpu_record {
+	uint64_t mono_ns;
+	uint32_t epoch;
+	uint32_t index;
+	uint64_t arch_id;
+	uint32_t kvm_id;
+	uint32_t thread_id;
+	uint32_t state;
 };
 
 /**
@@ -97,6 +111,9 @@ bool record_next_vmm(struct record_cursor *cursor, struct vmm_event *out);
 
 /** record_next_clock - the same for VHT_PACKET_CLOCK */
 bool record_next_clock(struct record_cursor *cursor, struct clock_record *out);
+
+/** record_next_vcpu - the same for VHT_PACKET_VCPU */
+bool record_next_vcpu(struct record_cursor *cursor, struct vcpu_record *out);
 
 /** record_next_heartbeat - the same for VHT_PACKET_HEARTBEAT */
 bool record_next_heartbeat(struct record_cursor *cursor, struct heartbeat *out);

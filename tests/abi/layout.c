@@ -150,7 +150,23 @@ FIELD(vht_clock_record, cpu, 32, 4);
 FIELD(vht_clock_record, epoch, 36, 4);
 FIELD(vht_clock_record, offset, 40, 8);
 FIELD(vht_clock_record, scale, 48, 8);
-FIELD(vht_clock_record, reserved, 56, 8);
+FIELD(vht_clock_record, host_counter, 56, 8);
+
+SIZE(vht_vcpu_record, 64);
+FIELD(vht_vcpu_record, mono_ns, 0, 8);
+FIELD(vht_vcpu_record, epoch, 8, 4);
+FIELD(vht_vcpu_record, index, 12, 4);
+FIELD(vht_vcpu_record, arch_id, 16, 8);
+FIELD(vht_vcpu_record, kvm_id, 24, 4);
+FIELD(vht_vcpu_record, thread_id, 28, 4);
+FIELD(vht_vcpu_record, state, 32, 4);
+FIELD(vht_vcpu_record, reserved, 36, 28);
+
+SIZE(vht_kallsyms, 24);
+FIELD(vht_kallsyms, count, 0, 8);
+FIELD(vht_kallsyms, base, 8, 8);
+FIELD(vht_kallsyms, flags, 16, 4);
+FIELD(vht_kallsyms, reserved, 20, 4);
 
 SIZE(vht_message, 24);
 FIELD(vht_message, type, 0, 4);
@@ -173,3 +189,5 @@ CHECK(VHT_MARK_PORT(VHT_MARK(0xfff0, 4, 0x89abcdef)) == 0xfff0);
 CHECK(VHT_MARK_SIZE(VHT_MARK(0xfff0, 4, 0x89abcdef)) == 4);
 CHECK(VHT_MARK_VALUE(VHT_MARK(0xfff0, 4, 0x89abcdef)) == 0x89abcdef);
 CHECK(VHT_MAX_HOST_STREAMS < VHT_MAX_STREAMS);
+CHECK(VHT_KALLSYMS_TABLE(VHT_KALLSYMS(VHT_KALLSYMS_OFFSETS, 0x123456789aULL)) == VHT_KALLSYMS_OFFSETS);
+CHECK(VHT_KALLSYMS_OFFSET(VHT_KALLSYMS(VHT_KALLSYMS_OFFSETS, 0x123456789aULL)) == 0x123456789aULL);
