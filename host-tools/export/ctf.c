@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A recording as CTF, written by babeltrace2's own sink. The graph runs in this
+ * process and holds our source as a component class made here, so no plugin of ours
+ * has to be found.
+ */
+#include <babeltrace2/babeltrace.h>
+
+#include "error.h"
+#include "export/export.h"
+#include "export/output.h"
+#include "plugin/recording.h"
+#include "recording/reader.h"
+
+struct run {
+	const struct export_request *request;
+	char *trace;		/* the directory to write */
+	bool is_single;		/* one VM: the trace is the directory itself */
+};
+
+/* The causes that babeltrace2 has noted in this thread, in one line. */
+static char *take_causes(void)
+{
+	const bt_error *error = bt_current_thread_take_error();
+	GString *text = g_string_new(NULL);
+	uint64_t count = error ? bt_error_get_cause_count(error) : 0;
+
+	/* The first is the innermost. */
+	for (uint64_t i = 0; i < count; i++)
+		g_string_append_printf(text, "%s%s", i ? "; " : "",
+				       bt_error_cause_get_message(
+					       bt_error_borrow_cause_by_index(error, i)));
+	if (!count)
+		g_string_append(text, "no reason given");
+	if (error)
+		bt_error_release(error);
+	return g_string_free(text, FALSE);
+}
+
+static bool graph_error(const char *what, GError **error)
+{
+	char *causes = take_causes();
+
+	g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "%s: %s", what, causes);
+	g_free(causes);
+	return false;
+}
+
+static bool add_source(bt_graph *graph, const struct run *run,
+		       const bt_component_source **source, GError **error)
+{
+	const bt_component_class_source *class = recording_source_class_new();
+	bt_value *params = bt_value_map_create(), *inputs = NULL;
+	bool done = false;
+
+	if (!class || !params ||
+	    bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) ||
+	    bt_value_array_append_string_element(inputs, run->request->recording) ||
+	    /* babeltrace2 before 2.0.5 reads an empty text as the one before it. */
+	    bt_value_map_insert_bool_entry(params, "pad-empty", BT_TRUE) ||
+	    (run->request->names &&
+	     bt_value_map_insert_string_entry(params, "names", run->request->names)) ||
+	    (run->request->vm && bt_value_map_insert_string_entry(params, "vm", run->request->vm)))
+		graph_error("cannot make the source", error);
+	else if (bt_graph_add_source_component(graph, class, "recording", params,
+					       BT_LOGGING_LEVEL_NONE, source))
+		graph_error("cannot read the recording", error);
+	else
+		done = true;
+	bt_value_put_ref(params);
+	bt_component_class_source_put_ref(class);
+	return done;
+}
+
+static bool add_sink(bt_graph *graph, const struct run *run,
+		     const bt_component_sink **sink, GError **error)
+{
+	const bt_component_class_sink *class;
+	const bt_plugin *plugin = NULL;
+	bt_value *params = NULL;
+	bool done = false;
+
+	if (bt_plugin_find("ctf", BT_TRUE, BT_TRUE, BT_TRUE, BT_TRUE, BT_FALSE, &plugin) ||
+	    !plugin)
+		return graph_error("cannot find babeltrace2's plugin ctf", error);
+	class = bt_plugin_borrow_sink_component_class_by_name_const(plugin, "fs");
+	params = bt_value_map_create();
+	if (!class || !params ||
+	    bt_value_map_insert_string_entry(params, "path", run->trace) ||
+	    bt_value_map_insert_bool_entry(params, "quiet", BT_TRUE) ||
+	    bt_value_map_insert_bool_entry(params, "assume-single-trace", run->is_single))
+		graph_error("cannot make the sink", error);
+	else if (bt_graph_add_sink_component(graph, class, "ctf", params,
+					     BT_LOGGING_LEVEL_NONE, sink))
+		graph_error("cannot write", error);
+	else
+		done = true;
+	bt_value_put_ref(params);
+	bt_plugin_put_ref(plugin);
+	return done;
+}
+
+static bool run_graph(const struct run *run, GError **error)
+{
+	bt_graph *graph = bt_graph_create(0);
+	const bt_component_source *source;
+	const bt_component_sink *sink;
+	bool done = false;
+
+	if (!graph)
+		return graph_error("cannot make a graph", error);
+	if (!add_source(graph, run, &source, error) || !add_sink(graph, run, &sink, error))
+		goto out;
+	if (bt_graph_connect_ports(
+		    graph, bt_component_source_borrow_output_port_by_index_const(source, 0),
+		    bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL)) {
+		graph_error("cannot connect source and sink", error);
+		goto out;
+	}
+	if (bt_graph_run(graph)) {
+		graph_error("cannot export", error);
+		goto out;
+	}
+	done = true;
+out:
+	bt_graph_put_ref(graph);
+	return done;
+}
+
+/* How many VMs there are to export. Return: 0 with @error set if there is none. */
+static guint count_vms(const struct export_request *request, GError **error)
+{
+	struct recording *recording = recording_open(request->recording, error);
+	guint count = 0;
+
+	if (!recording)
+		return 0;
+	for (guint i = 0; i < recording->vms->len; i++) {
+		const struct recording_vm *vm = g_ptr_array_index(recording->vms, i);
+
+		count += !request->vm || g_pattern_match_simple(request->vm, vm->name);
+	}
+	if (!count)
+		g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND, "no such VM in %s: %s",
+			    request->recording, request->vm ? request->vm : "(any)");
+	recording_free(recording);
+	return count;
+}
+
+bool export_ctf(const struct export_request *request, GError **error)
+{
+	struct run run = { .request = request };
+	guint vms = count_vms(request, error);
+	struct output output;
+	bool done;
+
+	if (!vms || !output_init(&output, request->out, error))
+		return false;
+	run.is_single = vms == 1;
+	/* The sink insists on making the directory of a single trace itself. */
+	run.trace = g_build_filename(output.partial, "trace", NULL);
+	done = run_graph(&run, error) && output_commit(&output, run.trace, error);
+	output_fini(&output);
+	g_free(run.trace);
+	return done;
+}

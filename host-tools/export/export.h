@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A recording as a trace of another format: one file here a format, output.c for
+ * what they share. cmd-export.c keeps the command line.
+ */
+#ifndef HT_EXPORT_EXPORT_H
+#define HT_EXPORT_EXPORT_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+/**
+ * struct export_request - what to export, and where to
+ * @recording: directory of the recording
+ * @vm: only VMs whose name fits this pattern, or NULL for all
+ * @names: names of events and fields, "lttng" or "ftrace", or NULL for the
+ *	format's own choice
+ * @out: what to make; nothing may stand there
+ */
+struct export_request {
+	const char *recording;
+	const char *vm;
+	const char *names;
+	const char *out;
+};
+
+/**
+ * export_ctf - export as a directory of CTF, by babeltrace2's sink
+ * @request: what and where to
+ * @error: HT_ERROR_NOT_FOUND: no VM fits; HT_ERROR_FAILED: anything else
+ * Return: false with @error set, and then nothing stands at the output.
+ */
+bool export_ctf(const struct export_request *request, GError **error);
+
+#endif
