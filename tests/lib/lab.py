@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab: real KVM on a machine that has none.
+
+QEMU's TCG emulates a CPU with AMD SVM, and on it a stock kernel is a KVM host: "the
+host" of the lab. Its file system is this machine's own, read-only under a tmpfs, so
+what was built is there, and a test runs there as it would here: our QEMU with
+`-accel kvm`, our tools, vm.Guest. All that KVM has to say is there too: the kvm trace
+events, its counters in debugfs, vhost-vsock.
+
+A test of the lab is one program. Its tests run inside:
+
+    import lab
+    def test(t):
+        with lab.guest(cpus=2) as guest: ...
+    lab.main(test)
+
+Times in the lab are TCG's. Counts, order and what the hypervisor does are not.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+
+import tap
+import vm
+
+KERNEL = '6.12'
+MODULES = ('9p', '9pnet_virtio', 'overlay')
+SHARE = os.environ.get('HYPERTRACE_LAB')    # set inside
+
+
+class Lab(vm.Guest):
+    """The lab's host. Commands (sh) are run as root, in the work tree.
+
+    share       a directory that both machines see under the same path, and both can write
+    terminal    the second serial port is a person's, not sh()'s: its chardev's arguments
+    """
+
+    def __init__(self, directory, cpus=2, memory='5G', append='', extra=(), terminal=None):
+        self.share = os.path.join(directory, 'share')
+        os.makedirs(self.share, exist_ok=True)
+        kernel = os.path.realpath(os.path.join(vm.BUILD, 'kernel-' + KERNEL))
+        # mitigations and checks of the TSC against slower clocks are nothing but time lost here
+        line = ('console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable clocksource=tsc mitigations=off '
+                'nowatchdog rdinit=/lab lab.top=%s lab.share=%s lab.kernel=%s %s%s' % (
+                    vm.TOP, self.share, kernel, 'lab.terminal ' if terminal else '', append))
+        super().__init__(
+            directory, name='lab', kernel=KERNEL, cpus=cpus, memory=memory, accelerator='tcg', has_device=False,
+            boot=['-kernel', os.path.join(kernel, 'vmlinuz'), '-initrd', initramfs(directory), '-append', line],
+            extra=['-cpu', 'EPYC,+svm,+npt,+nrip-save',
+                   '-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap',
+                   '-device', 'virtio-9p-pci,fsdev=root,mount_tag=root',
+                   '-fsdev', 'local,id=share,path=%s,security_model=none,multidevs=remap' % self.share,
+                   '-device', 'virtio-9p-pci,fsdev=share,mount_tag=share', *extra])
+
+    def again(self, bound):
+        """Run this very program inside, print what it prints, as it does; return its status."""
+        path = os.path.join(self.share, 'output')
+        argv = [os.path.realpath(sys.argv[0]), *sys.argv[1:]]
+        with open(path, 'w+', errors='replace') as output:
+            self.start_sh('%s >%s 2>&1' % (shlex.join(argv), shlex.quote(path)))
+            end = time.monotonic() + bound
+            while True:
+                try:
+                    _, match = self.read_until(rb'HT-STATUS (\d+)\r?\n', 0.2)
+                except vm.Timeout:
+                    match = None
+                sys.stdout.write(output.read())
+                sys.stdout.flush()
+                if match:
+                    return int(match.group(1))
+                if time.monotonic() > end:
+                    raise vm.Timeout('waited %d s for the test in the lab: %s' % (bound, self.serial()[-1500:]))
+
+
+def initramfs(directory):
+    """The initramfs of the lab's host: what it needs to reach its file system."""
+    work = os.path.join(directory, 'lab')
+    os.makedirs(work, exist_ok=True)
+    out = os.path.join(work, 'initramfs-' + KERNEL)
+    args = [os.path.join(vm.TOP, 'tests/guest/initramfs'), os.path.join(vm.BUILD, 'kernel-' + KERNEL), out]
+    for name in MODULES:
+        args += ['-k', name]
+    subprocess.run(args, check=True)
+    with open(out, 'ab') as file:
+        file.write(b'\0' * (-file.tell() % 4) + vm.cpio({'lab': os.path.join(vm.TOP, 'tests/lab/init')}))
+    return out
+
+
+def guest(directory=None, **options):
+    """Inside: a guest under KVM, with an initramfs that was made outside."""
+    options.setdefault('initrd', os.path.join(SHARE, 'initramfs-' + KERNEL))
+    extra = ['-cpu', options.pop('cpu', 'host'), *options.pop('extra', ())]
+    append = 'mitigations=off ' + options.pop('append', '')
+    return vm.Guest(directory or vm.scratch(), extra=extra, append=append, **options)
+
+
+def main(*tests, prepare=None, bound=3000, programs=(), stock=(), **options):
+    """Run tests in a lab of their own, and exit with their status.
+
+    prepare     called outside with the directory that is shared, before the lab starts:
+                for what would take long inside, such as compiling
+    programs, stock  what the guests' initramfs has besides, as in vm.initramfs()
+    options     those of Lab
+    """
+    if SHARE:
+        tap.main(*tests)
+    directory = vm.scratch()
+    share = os.path.join(directory, 'share')
+    os.makedirs(share)
+    vm.initramfs(KERNEL, share, programs=programs, stock=stock)
+    if prepare:
+        prepare(share)
+    with Lab(directory, **options) as host:
+        host.ready()
+        status = host.again(bound)
+        host.poweroff()
+    sys.exit(status)
