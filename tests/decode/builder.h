@@ -117,6 +117,20 @@ static inline void builder_clock(struct builder_file *file, uint64_t counter, ui
 	builder_packet(file, VHT_PACKET_CLOCK, &record, sizeof(record), 0, 0, 0);
 }
 
+static inline void builder_vcpu(struct builder_file *file, uint64_t mono, uint32_t index,
+				uint64_t arch_id, uint32_t kvm_id, uint32_t thread_id,
+				uint32_t state)
+{
+	struct vht_vcpu_record record = {
+		.mono_ns = GUINT64_TO_LE(mono), .epoch = GUINT32_TO_LE(builder_epoch),
+		.index = GUINT32_TO_LE(index), .arch_id = GUINT64_TO_LE(arch_id),
+		.kvm_id = GUINT32_TO_LE(kvm_id), .thread_id = GUINT32_TO_LE(thread_id),
+		.state = GUINT32_TO_LE(state),
+	};
+
+	builder_packet(file, VHT_PACKET_VCPU, &record, sizeof(record), 0, 0, 0);
+}
+
 #define BUILDER_TICK	1000	/* of the source's clock, between two events of a page */
 
 /*
