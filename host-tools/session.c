@@ -11,6 +11,7 @@
 #include "recording/reader.h"
 #include "session-window.h"
 #include "region/end.h"
+#include "ust/provider.h"
 
 /* Bytes taken from one stream before the next one has its turn [H2]. */
 #define TAKE_BYTES		(1 << 20)
@@ -231,6 +232,19 @@ static void note_loss(struct tap *tap)
 }
 
 /**
+ * trace_loss - tell who watches the recorder of what has been lost meanwhile
+ * @before: the stream's counts at the look before
+ */
+static void trace_loss(const struct session *session, const struct tap *tap,
+		       const struct tap_stats *before)
+{
+	if (tap->stats.lost > before->lost || tap->stats.overwritten > before->overwritten)
+		lttng_ust_tracepoint(hypertrace, loss, session->name, tap->ring.entry.id,
+				     tap->stats.lost - before->lost,
+				     tap->stats.overwritten - before->overwritten);
+}
+
+/**
  * has_untold_loss - see whether counters changed in a way that no packet tells
  */
 static bool has_untold_loss(const struct tap *tap)
@@ -246,6 +260,7 @@ static bool has_untold_loss(const struct tap *tap)
 static enum session_result tap_pass(struct session *session, struct tap *tap, GByteArray *buffer,
 				    GError **error)
 {
+	const struct tap_stats before = tap->stats;
 	enum ring_result taken;
 	uint64_t known;
 
@@ -275,8 +290,10 @@ static enum session_result tap_pass(struct session *session, struct tap *tap, GB
 				return SESSION_FAILED;
 		}
 		ring_release(&tap->ring);
+		trace_loss(session, tap, &before);
 		return taken == RING_MORE ? SESSION_MORE : SESSION_MOVED;
 	}
+	trace_loss(session, tap, &before);
 	if (taken == RING_MORE)
 		return SESSION_MORE;
 	ring_release(&tap->ring);
@@ -420,6 +437,8 @@ static void begin_guest(struct session *session, const struct region_guest *gues
 		tap_begin(session->guest_taps->pdata[i], session->has_looked);
 	session->guest = *guest;
 	session->has_guest = true;
+	lttng_ust_tracepoint(hypertrace, epoch, session->name, guest->epoch, guest->generation,
+			     guest->stream_count);
 	memset(&session->end, 0, sizeof(session->end));
 	memset(&session->told_end, 0, sizeof(session->told_end));
 	session->end_ns = 0;
@@ -502,6 +521,8 @@ struct session *session_new(const char *name, struct region *region, int control
 		tap_begin(tap, false);
 		g_ptr_array_add(session->host_taps, tap);
 	}
+	lttng_ust_tracepoint(hypertrace, attach, session->name, region->host.region_size,
+			     control_fd >= 0);
 	return session;
 }
 
@@ -509,6 +530,7 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
+	lttng_ust_tracepoint(hypertrace, detach, session->name);
 	if (session->control_fd >= 0)
 		close(session->control_fd);
 	g_ptr_array_unref(session->host_taps);
@@ -546,6 +568,7 @@ static bool handle_reply(struct session *session, const struct control_message *
 {
 	if (message->cookie == session->flush_cookie) {
 		session->flush_cookie = 0;
+		lttng_ust_tracepoint(hypertrace, flushed, session->name, message->cookie);
 		return true;
 	}
 	if (message->cookie != session->select_cookie || message->arg == 0)
@@ -606,7 +629,10 @@ static bool pass_all(struct session *session, GPtrArray *taps, GByteArray *buffe
 	return true;
 }
 
-enum session_result session_pass(struct session *session, GByteArray *buffer, GError **error)
+/**
+ * take_all - let all streams have their turn
+ */
+static enum session_result take_all(struct session *session, GByteArray *buffer, GError **error)
 {
 	enum session_result result = SESSION_IDLE;
 	bool can_read;
@@ -623,6 +649,26 @@ enum session_result session_pass(struct session *session, GByteArray *buffer, GE
 		return SESSION_FAILED;
 	if (!session_window_pass(session->window, buffer, session->control_fd < 0, &result, error))
 		return SESSION_FAILED;
+	return result;
+}
+
+enum session_result session_pass(struct session *session, GByteArray *buffer, GError **error)
+{
+	struct session_totals before, after;
+	enum session_result result;
+	uint64_t begin_ns;
+
+	if (!lttng_ust_tracepoint_enabled(hypertrace, pass))
+		return take_all(session, buffer, error);
+	session_totals(session, &before);
+	begin_ns = clock_mono_ns();
+	result = take_all(session, buffer, error);
+	session_totals(session, &after);
+	if (after.stats.packets > before.stats.packets)
+		lttng_ust_do_tracepoint(hypertrace, pass, session->name,
+					after.stats.packets - before.stats.packets,
+					after.stats.bytes - before.stats.bytes,
+					clock_mono_ns() - begin_ns, result == SESSION_MORE);
 	return result;
 }
 
@@ -651,6 +697,7 @@ void session_flush(struct session *session)
 	    region_guest(session->region, &guest, NULL) != REGION_GUEST_READY)
 		return;
 	session->flush_cookie = ++session->last_cookie;
+	lttng_ust_tracepoint(hypertrace, flush, session->name, session->flush_cookie);
 	if (!control_send(session->control_fd, VHT_MSG_FLUSH, session->flush_cookie, NULL, NULL))
 		session->flush_cookie = 0;
 }
@@ -663,6 +710,7 @@ bool session_is_flushing(const struct session *session)
 bool session_finish(struct session *session, GError **error)
 {
 	g_autoptr(GByteArray) buffer = g_byte_array_new();
+	struct session_totals totals;
 	bool is_superseded;
 	guint i;
 
@@ -675,7 +723,12 @@ bool session_finish(struct session *session, GError **error)
 	/* what looks like damage may be the work of the next driver */
 	is_superseded = session->has_guest &&
 			!region_guest_is_same(session->region, &session->guest);
-	return finish_guest(session, is_superseded, error);
+	if (!finish_guest(session, is_superseded, error))
+		return false;
+	session_totals(session, &totals);
+	lttng_ust_tracepoint(hypertrace, stop, session->name, totals.stats.packets,
+			     totals.stats.bytes);
+	return true;
 }
 
 void session_totals(const struct session *session, struct session_totals *out)
