@@ -45,6 +45,7 @@ struct decoder_options {
 
 /**
  * struct decoder_guest - what one driver's life said about its kernel
+ * @metadata: the stream that says so, NULL if there is none
  * @classes: its events
  * @symbols: names of addresses
  * @tasks: names of tasks, as of the last event taken
@@ -53,6 +54,7 @@ struct decoder_options {
  * @clock_dropped: pairs (source clock, counter) that contradict the others
  */
 struct decoder_guest {
+	const struct recording_stream *metadata;
 	struct class_table *classes;
 	struct symbols *symbols;
 	struct tasks *tasks;

@@ -51,6 +51,18 @@ const char *printk_formats_find(const struct printk_formats *formats, uint64_t a
 	return g_hash_table_lookup(formats->texts, &address);
 }
 
+void printk_formats_foreach(const struct printk_formats *formats,
+			    void (*visit)(uint64_t address, const char *text, void *data),
+			    void *data)
+{
+	GHashTableIter texts;
+	gpointer address, text;
+
+	g_hash_table_iter_init(&texts, formats->texts);
+	while (g_hash_table_iter_next(&texts, &address, &text))
+		visit(*(uint64_t *)address + formats->shift, text, data);
+}
+
 void guest_set_text(struct decoder_guest *guest, const char *symbol, uint64_t address)
 {
 	uint64_t there;
@@ -80,6 +92,7 @@ struct decoder_guest *guest_new(const struct recording_generation *generation,
 
 	guest->long_size = long_size && !strcmp(long_size, "4") ? 4 : 8;
 	g_free(long_size);
+	guest->metadata = generation->metadata;
 	guest->classes = class_table_new(naming);
 	class_table_set_guest(guest->classes, guest->long_size);
 	guest->symbols = symbols_new();

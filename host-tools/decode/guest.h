@@ -35,4 +35,14 @@ void guest_free(struct decoder_guest *guest);
  */
 const char *printk_formats_find(const struct printk_formats *formats, uint64_t address);
 
+/**
+ * printk_formats_foreach - all texts that format pointers point to, in no order
+ * @formats: of a guest
+ * @visit: called for each
+ * @data: for @visit
+ */
+void printk_formats_foreach(const struct printk_formats *formats,
+			    void (*visit)(uint64_t address, const char *text, void *data),
+			    void *data);
+
 #endif

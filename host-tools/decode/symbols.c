@@ -114,6 +114,21 @@ bool symbols_address(const struct symbols *symbols, const char *name, uint64_t *
 	return false;
 }
 
+size_t symbols_count(const struct symbols *symbols)
+{
+	return symbols->array->len;
+}
+
+const char *symbols_at(const struct symbols *symbols, size_t index, size_t *length,
+		       uint64_t *address)
+{
+	const struct symbol *symbol = &g_array_index(symbols->array, struct symbol, index);
+
+	*length = symbol->length;
+	*address = symbol->address + symbols->shift;
+	return symbol->name;
+}
+
 void symbols_set_shift(struct symbols *symbols, uint64_t shift)
 {
 	symbols->shift = shift;

@@ -45,6 +45,20 @@ void symbols_finish(struct symbols *symbols);
  */
 bool symbols_address(const struct symbols *symbols, const char *name, uint64_t *out);
 
+/** symbols_count - how many symbols there are, once finished */
+size_t symbols_count(const struct symbols *symbols);
+
+/**
+ * symbols_at - one symbol, by order of address
+ * @symbols: the table, finished
+ * @index: below symbols_count()
+ * @length: set to the bytes of the name
+ * @address: set to where it is
+ * Return: the name, not NUL-terminated.
+ */
+const char *symbols_at(const struct symbols *symbols, size_t index, size_t *length,
+		       uint64_t *address);
+
 /**
  * symbols_set_shift - the table is of a kernel that lay elsewhere
  * @symbols: the table

@@ -109,3 +109,18 @@ const char *tasks_get(const struct tasks *tasks, int32_t pid)
 		task = g_hash_table_lookup(tasks->others, GINT_TO_POINTER(pid));
 	return task && task->name[0] ? task->name : "<...>";
 }
+
+void tasks_foreach(const struct tasks *tasks,
+		   void (*visit)(int32_t pid, const char *name, void *data), void *data)
+{
+	GHashTableIter others;
+	gpointer pid, task;
+
+	for (int32_t i = 0; i < tasks->count; i++)
+		if (tasks->direct[i].name[0])
+			visit(i, tasks->direct[i].name, data);
+	g_hash_table_iter_init(&others, tasks->others);
+	while (g_hash_table_iter_next(&others, &pid, &task))
+		if (((struct task *)task)->name[0])
+			visit(GPOINTER_TO_INT(pid), ((struct task *)task)->name, data);
+}

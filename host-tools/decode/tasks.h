@@ -44,4 +44,13 @@ void tasks_set(struct tasks *tasks, int32_t pid, const char *name, size_t size);
  */
 const char *tasks_get(const struct tasks *tasks, int32_t pid);
 
+/**
+ * tasks_foreach - all tasks that have a name, in no order
+ * @tasks: the list
+ * @visit: called for each; must not change the list
+ * @data: for @visit
+ */
+void tasks_foreach(const struct tasks *tasks,
+		   void (*visit)(int32_t pid, const char *name, void *data), void *data);
+
 #endif
