@@ -9,6 +9,37 @@
 #include "error.h"
 #include "export/export.h"
 
+static const struct {
+	const char *name;
+	bool (*export)(const struct export_request *request, GError **error);
+} formats[] = {
+	{ "ctf", export_ctf },
+	{ "trace.dat", export_trace_dat },
+};
+
+/* Return: the place in formats, or their number if there is none of that name. */
+static size_t find_format(const char *name)
+{
+	size_t i = 0;
+
+	while (i < G_N_ELEMENTS(formats) && strcmp(formats[i].name, name))
+		i++;
+	return i;
+}
+
+static int run(const struct export_request *request, size_t format)
+{
+	GError *error = NULL;
+	int status = 0;
+
+	if (!formats[format].export(request, &error))
+		status = cmd_fail("export", error);
+	for (guint i = 0; i < request->warnings->len; i++)
+		g_printerr("hypertrace export: %s\n",
+			   (const char *)g_ptr_array_index(request->warnings, i));
+	return status;
+}
+
 /**
  * cmd_export - turn a recording into a trace of another format
  * @argc: number of arguments
@@ -21,14 +52,14 @@ int cmd_export(int argc, char **argv)
 	char *to = NULL, *names = NULL, *vm = NULL;
 	const GOptionEntry entries[] = {
 		{ "to", 't', 0, G_OPTION_ARG_STRING, &to,
-		  "Format of the trace (default: ctf)", "ctf" },
+		  "Format of the trace (default: ctf)", "ctf|trace.dat" },
 		{ "names", 0, 0, G_OPTION_ARG_STRING, &names,
 		  "Names of events and fields: LTTng's (default) or the kernel's", "lttng|ftrace" },
 		{ "vm", 0, 0, G_OPTION_ARG_STRING, &vm, "Only VMs whose name fits", "GLOB" },
 		{ 0 },
 	};
 	const char *usage = NULL;
-	GError *error = NULL;
+	size_t format;
 	int status = 0;
 
 	if (!cmd_parse(&argc, &argv, "DIR OUT", "Turn a recording into a trace of another format.",
@@ -36,10 +67,13 @@ int cmd_export(int argc, char **argv)
 		status = HT_ERROR_USAGE;
 		goto out;
 	}
+	format = find_format(to ? to : "ctf");
 	if (argc != 3)
-		usage = "give a recording and a directory to make";
-	else if (to && strcmp(to, "ctf"))
-		usage = "--to knows ctf only";
+		usage = "give a recording and what to make";
+	else if (format == G_N_ELEMENTS(formats))
+		usage = "--to takes ctf or trace.dat";
+	else if (names && format)
+		usage = "--names is for ctf";
 	else if (names && strcmp(names, "lttng") && strcmp(names, "ftrace"))
 		usage = "--names takes lttng or ftrace";
 	if (usage) {
@@ -50,8 +84,9 @@ int cmd_export(int argc, char **argv)
 	request.names = names;
 	request.vm = vm;
 	request.out = argv[2];
-	if (!export_ctf(&request, &error))
-		status = cmd_fail("export", error);
+	request.warnings = g_ptr_array_new_with_free_func(g_free);
+	status = run(&request, format);
+	g_ptr_array_unref(request.warnings);
 out:
 	g_free(to);
 	g_free(names);

@@ -16,13 +16,17 @@
  * @names: names of events and fields, "lttng" or "ftrace", or NULL for the
  *	format's own choice
  * @out: what to make; nothing may stand there
+ * @warnings: char *, sentences are added: what the user should know of the result
  */
 struct export_request {
 	const char *recording;
 	const char *vm;
 	const char *names;
 	const char *out;
+	GPtrArray *warnings;
 };
+
+struct decoder;
 
 /**
  * export_ctf - export as a directory of CTF, by babeltrace2's sink
@@ -31,5 +35,20 @@ struct export_request {
  * Return: false with @error set, and then nothing stands at the output.
  */
 bool export_ctf(const struct export_request *request, GError **error);
+
+/**
+ * export_trace_dat - export as trace.dat files, by kernel, in a directory
+ * @request: what and where to; @request->names is not used
+ * @error: as export_ctf(); HT_ERROR_NOT_FOUND also if no kernel has an event
+ * Return: false with @error set, and then nothing stands at the output.
+ */
+bool export_trace_dat(const struct export_request *request, GError **error);
+
+/** export_warn - add a sentence to what the user should know */
+void export_warn(const struct export_request *request, const char *format, ...)
+	G_GNUC_PRINTF(2, 3);
+
+/** export_add_warnings - add what a decoder found wrong with the recording as a whole */
+void export_add_warnings(const struct export_request *request, const struct decoder *decoder);
 
 #endif

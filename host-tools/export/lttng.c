@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which of LTTng's traces go into a set of CTF traces; see lttng.h. */
+#include "export/lttng.h"
+
+#include "error.h"
+#include "lttng/merge.h"
+#include "lttng/session.h"
+#include "recording/reader.h"
+
+/* A place in the set for a trace that the user names: as its directory is called. */
+static char *find_place(const char *set, const char *path)
+{
+	g_autofree char *whole = g_canonicalize_filename(path, NULL);
+	g_autofree char *name = g_path_get_basename(whole);
+	char *place = g_build_filename(set, LTTNG_DIR, name, NULL);
+
+	for (unsigned int i = 2; g_file_test(place, G_FILE_TEST_EXISTS); i++) {
+		g_autofree char *other = g_strdup_printf("%s-%u", name, i);
+
+		g_free(place);
+		place = g_build_filename(set, LTTNG_DIR, other, NULL);
+	}
+	return place;
+}
+
+static bool merge_own(const struct export_request *request, const char *set,
+		      const struct lttng_clock *clock, unsigned int *count, GError **error)
+{
+	g_autofree char *from = g_build_filename(request->recording, LTTNG_DIR, NULL);
+	g_autofree char *to = g_build_filename(set, LTTNG_DIR, NULL);
+	unsigned int found = 0;
+
+	if (request->omits_lttng || !g_file_test(from, G_FILE_TEST_EXISTS))
+		return true;
+	if (!lttng_merge(from, to, clock, &found, error)) {
+		g_prefix_error(error, "(--no-lttng leaves out what the recording has) ");
+		return false;
+	}
+	*count += found;
+	return true;
+}
+
+static bool merge_named(const char *path, const char *set, const struct lttng_clock *clock,
+			unsigned int *count, GError **error)
+{
+	g_autofree char *to = find_place(set, path);
+	unsigned int found = 0;
+
+	if (!lttng_merge(path, to, clock, &found, error))
+		return false;
+	if (!found) {
+		g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND,
+			    "no CTF trace of LTTng's is there: path=%s", path);
+		return false;
+	}
+	*count += found;
+	return true;
+}
+
+bool export_lttng(const struct export_request *request, const char *set, unsigned int *count,
+		  GError **error)
+{
+	struct recording *recording = recording_open(request->recording, error);
+	struct lttng_clock clock;
+	bool done;
+
+	*count = 0;
+	if (!recording)
+		return false;
+	clock = (struct lttng_clock) {
+		.boot_id = recording->boot_id,
+		/* the source's clock class has the same */
+		.offset_ns = recording->start_real_ns - recording->start_mono_ns,
+	};
+	done = merge_own(request, set, &clock, count, error);
+	for (char **path = request->lttng; done && path && *path; path++)
+		done = merge_named(*path, set, &clock, count, error);
+	recording_free(recording);
+	return done;
+}
