@@ -18,6 +18,7 @@ Times in the lab are TCG's. Counts, order and what the hypervisor does are not.
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -95,6 +96,90 @@ def guest(directory=None, **options):
     extra = ['-cpu', options.pop('cpu', 'host'), *options.pop('extra', ())]
     append = 'mitigations=off ' + options.pop('append', '')
     return vm.Guest(directory or vm.scratch(), extra=extra, append=append, **options)
+
+
+def threads(guest):
+    """The host's thread of each vCPU, as QEMU tells: {index: thread}."""
+    return {cpu['cpu-index']: cpu['thread-id'] for cpu in guest.qmp.call('query-cpus-fast')}
+
+
+def pin(guest, cpus):
+    """Let vCPU n run on the host's CPU cpus[n % len(cpus)] only."""
+    for index, thread in threads(guest).items():
+        os.sched_setaffinity(thread, {cpus[index % len(cpus)]})
+
+
+class HostTrace:
+    """Inside: an ftrace instance of the host, for what a test wants to see of KVM.
+
+        with lab.HostTrace('kvm:kvm_exit kvm:kvm_entry') as trace:
+            ...
+        for event in trace.events(): event.ns, event.cpu, event.thread, event.name, event['reason']
+    """
+
+    def __init__(self, events, kilobytes=8192, name='test'):
+        self.dir = '/sys/kernel/tracing/instances/' + name
+        self.names = events.split()
+        os.mkdir(self.dir)
+        self.write('trace_clock', 'mono')
+        self.write('buffer_size_kb', str(kilobytes))
+
+    def write(self, name, text):
+        with open(os.path.join(self.dir, name), 'w') as file:
+            file.write(text)
+
+    def read(self, name):
+        with open(os.path.join(self.dir, name), errors='replace') as file:
+            return file.read()
+
+    def __enter__(self):
+        for name in self.names:
+            self.write('events/%s/enable' % name.replace(':', '/'), '1')
+        return self
+
+    def stop(self):
+        self.write('tracing_on', '0')
+
+    def __exit__(self, *_):
+        self.stop()
+        for name in self.names:
+            self.write('events/%s/enable' % name.replace(':', '/'), '0')
+
+    def lost(self):
+        return sum(int(value) for cpu in os.listdir(os.path.join(self.dir, 'per_cpu')) for value in re.findall(
+            r'^(?:overrun|dropped events): (\d+)', self.read('per_cpu/%s/stats' % cpu), re.M))
+
+    def events(self):
+        """What is in the buffer, in order; nothing may have been lost of it."""
+        if self.lost():
+            raise RuntimeError('the host trace lost %d events' % self.lost())
+        return [HostEvent(match) for match in map(HostEvent.LINE.match, self.read('trace').splitlines()) if match]
+
+    def close(self):
+        os.rmdir(self.dir)
+
+
+class HostEvent:
+    """A line of tracefs; fields by the word before them."""
+
+    __slots__ = ('ns', 'cpu', 'thread', 'name', 'text')
+    LINE = re.compile(r'^\s*.*-(?P<thread>\d+)\s+\[(?P<cpu>\d+)\]\s+\S+\s+(?P<s>\d+)\.(?P<us>\d{6}): '
+                      r'(?P<name>\w+): (?P<text>.*)$')
+
+    def __init__(self, match):
+        self.ns = int(match['s']) * 1000000000 + int(match['us']) * 1000
+        self.cpu, self.thread = int(match['cpu']), int(match['thread'])
+        self.name, self.text = match['name'], match['text']
+
+    def __getitem__(self, field):
+        """The word behind FIELD; a number where it is one; None without the field."""
+        match = re.search(r'\b%s (\S+?),?(?= |$)' % re.escape(field), self.text)
+        if not match:
+            return None
+        try:
+            return int(match.group(1), 0)
+        except ValueError:
+            return match.group(1)
 
 
 def main(*tests, prepare=None, bound=3000, programs=(), stock=(), **options):
