@@ -8,7 +8,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-qemu=$("$here/../../build-aux/qemu")
+qemu=$here/../../build/qemu
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/kvm-store.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
