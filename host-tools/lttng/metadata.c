@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A CTF trace's metadata with another description of its clock; see metadata.h.
+ *
+ * Two places of the text (TSDL, CTF 1.8 section C) speak of the clock: the block
+ * `clock { ... }` at the outermost level, and `map = clock.NAME.value` in integer
+ * types. They are found token by token, so that what stands in a comment or a
+ * string is none of them.
+ */
+#include "lttng/metadata.h"
+
+#include <string.h>
+
+#include "error.h"
+
+#define SIGNATURE		"/* CTF 1.8"
+#define CLOCK_NAME		"monotonic"
+#define CLOCK_HZ		"1000000000"
+
+/* The header of a metadata packet (CTF 1.8, 7.1): offsets, and its size. */
+#define PACKET_MAGIC		0x75d11d57
+#define PACKET_CONTENT_BITS	24
+#define PACKET_SIZE_BITS	28
+#define PACKET_SCHEMES		32	/* compression, encryption, checksum */
+#define PACKET_MAJOR		35
+#define PACKET_HEADER_SIZE	37
+
+static uint32_t load_word(const uint8_t *data, bool is_swapped)
+{
+	uint32_t word;
+
+	memcpy(&word, data, sizeof(word));
+	return is_swapped ? GUINT32_SWAP_LE_BE(word) : word;
+}
+
+G_GNUC_PRINTF(2, 3)
+static gpointer fail(GError **error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_propagate_error(error, g_error_new_valist(HT_ERROR, HT_ERROR_FORMAT, format, args));
+	va_end(args);
+	return NULL;
+}
+
+/**
+ * unpack_one - take the text of one packet
+ * @data: from the packet on
+ * @size: bytes there are
+ * Return: bytes of the packet, 0 with @error set.
+ */
+static size_t unpack_one(const uint8_t *data, size_t size, bool is_swapped, GString *text,
+			 GError **error)
+{
+	static const uint8_t plain[3];
+	uint32_t content, whole;
+
+	if (size < PACKET_HEADER_SIZE || load_word(data, is_swapped) != PACKET_MAGIC) {
+		fail(error, "metadata is damaged: no packet at its byte %" G_GSIZE_FORMAT,
+		     text->len);
+		return 0;
+	}
+	content = load_word(data + PACKET_CONTENT_BITS, is_swapped) / 8;
+	whole = load_word(data + PACKET_SIZE_BITS, is_swapped) / 8;
+	if (content < PACKET_HEADER_SIZE || whole < content || whole > size) {
+		fail(error, "metadata ends inside a packet");
+		return 0;
+	}
+	if (memcmp(data + PACKET_SCHEMES, plain, sizeof(plain)) || data[PACKET_MAJOR] != 1) {
+		fail(error, "metadata is compressed, encrypted, or not CTF 1");
+		return 0;
+	}
+	g_string_append_len(text, (const char *)data + PACKET_HEADER_SIZE,
+			    content - PACKET_HEADER_SIZE);
+	return whole;
+}
+
+GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error)
+{
+	GString *text = g_string_new(NULL);
+	bool is_swapped;
+
+	if (size < 4 || (load_word(data, false) != PACKET_MAGIC &&
+			 load_word(data, true) != PACKET_MAGIC)) {
+		g_string_append_len(text, (const char *)data, size);
+		size = 0;
+	}
+	is_swapped = size && load_word(data, false) != PACKET_MAGIC;
+	while (size) {
+		size_t whole = unpack_one(data, size, is_swapped, text, error);
+
+		if (!whole) {
+			g_string_free(text, TRUE);
+			return NULL;
+		}
+		data += whole;
+		size -= whole;
+	}
+	if (strncmp(text->str, SIGNATURE, strlen(SIGNATURE)) || strlen(text->str) != text->len) {
+		g_string_free(text, TRUE);
+		return fail(error, "metadata is not CTF 1.8");
+	}
+	return text;
+}
+
+/**
+ * struct token - a token of the text
+ * @kind: 'w' for a word or a number, '"' for a string (with its quotes), 0 at the
+ *	end, '?' for a comment or string without an end; else the character itself
+ */
+struct token {
+	char kind;
+	const char *begin;
+	const char *end;
+};
+
+/* Behind white space and comments; NULL if a comment does not end. */
+static const char *skip_blank(const char *at)
+{
+	for (;;) {
+		while (g_ascii_isspace(*at))
+			at++;
+		if (at[0] == '/' && at[1] == '/') {
+			at += strcspn(at, "\n");
+		} else if (at[0] == '/' && at[1] == '*') {
+			at = strstr(at + 2, "*/");
+			if (!at)
+				return NULL;
+			at += 2;
+		} else {
+			return at;
+		}
+	}
+}
+
+/* Behind a string that begins at @at; NULL if it does not end. */
+static const char *skip_string(const char *at)
+{
+	char quote = *at++;
+
+	while (*at && *at != quote && *at != '\n') {
+		if (*at == '\\' && at[1])
+			at++;
+		at++;
+	}
+	return *at == quote ? at + 1 : NULL;
+}
+
+static bool is_word(char c)
+{
+	return g_ascii_isalnum(c) || c == '_';
+}
+
+/**
+ * next_token - take a token
+ * @at: where to look; moved behind it
+ */
+static struct token next_token(const char **at)
+{
+	const char *begin = skip_blank(*at), *end = begin;
+	struct token token = { .kind = '?', .begin = *at, .end = *at };
+
+	if (!begin)
+		return token;
+	if (is_word(*begin)) {
+		token.kind = 'w';
+		while (is_word(*end))
+			end++;
+	} else if (*begin == '"' || *begin == '\'') {
+		end = skip_string(begin);
+		if (!end)
+			return token;
+		token.kind = '"';
+	} else {
+		token.kind = *begin;
+		end = *begin ? begin + 1 : begin;
+	}
+	token.begin = begin;
+	token.end = end;
+	*at = end;
+	return token;
+}
+
+static bool is_text(const struct token *token, const char *text)
+{
+	size_t size = token->end - token->begin;
+
+	return token->kind == 'w' && size == strlen(text) && !memcmp(token->begin, text, size);
+}
+
+/* A name is a string in some tracers' metadata, a word in others'. */
+static char *token_value(const struct token *token)
+{
+	if (token->kind == '"')
+		return g_strndup(token->begin + 1, token->end - token->begin - 2);
+	return g_strndup(token->begin, token->end - token->begin);
+}
+
+/**
+ * struct found - what a text says of its clock
+ * @begin: of the block
+ * @end: behind its closing brace; NULL: there was none
+ * @name: what it says, or NULL
+ * @uuid: likewise
+ * @freq: likewise
+ * @maps: struct token[]: the NAME in each `map = clock.NAME.value`
+ */
+struct found {
+	const char *begin;
+	const char *end;
+	char *name;
+	char *uuid;
+	char *freq;
+	GArray *maps;
+};
+
+static void note_attribute(struct found *found, const struct token *key,
+			   const struct token *value)
+{
+	char **place = is_text(key, "name") ? &found->name :
+		       is_text(key, "uuid") ? &found->uuid :
+		       is_text(key, "freq") ? &found->freq : NULL;
+
+	if (!place)
+		return;
+	g_free(*place);
+	*place = token_value(value);
+}
+
+/**
+ * read_clock - read the block, from behind its opening brace on
+ * Return: false with @error set.
+ */
+static bool read_clock(struct found *found, const char **at, GError **error)
+{
+	struct token key, equals, value;
+
+	for (;;) {
+		key = next_token(at);
+		if (key.kind == '}')
+			break;
+		equals = next_token(at);
+		value = next_token(at);
+		if (key.kind != 'w' || equals.kind != '=' || value.kind == '{' ||
+		    value.kind == '?' || !value.kind)
+			return fail(error, "metadata is damaged: clock");
+		note_attribute(found, &key, &value);
+		/* what else belongs to the value, as a minus */
+		while (value.kind != ';') {
+			value = next_token(at);
+			if (value.kind == '{' || value.kind == '}' || value.kind == '?' ||
+			    !value.kind)
+				return fail(error, "metadata is damaged: clock");
+		}
+	}
+	found->end = key.end;
+	return true;
+}
+
+/**
+ * note_map - see whether `map` begins what names the clock
+ * @at: behind that word; moved if so
+ */
+static void note_map(struct found *found, const char **at)
+{
+	const char *there = *at;
+	struct token equals = next_token(&there), clock = next_token(&there);
+	struct token dot = next_token(&there), name = next_token(&there);
+
+	if (equals.kind != '=' || !is_text(&clock, "clock") || dot.kind != '.' ||
+	    name.kind != 'w')
+		return;
+	g_array_append_val(found->maps, name);
+	*at = there;
+}
+
+/**
+ * find_clock - find all that a text says of its clock
+ * Return: false with @error set.
+ */
+static bool find_clock(const char *at, struct found *found, GError **error)
+{
+	unsigned int depth = 0;
+
+	for (;;) {
+		struct token token = next_token(&at);
+
+		if (token.kind == '?' || (token.kind == '}' && !depth))
+			return fail(error, "metadata is damaged: comment, string or block");
+		if (!token.kind)
+			break;
+		depth += token.kind == '{';
+		depth -= token.kind == '}';
+		if (is_text(&token, "map")) {
+			note_map(found, &at);
+		} else if (!depth && is_text(&token, "clock")) {
+			if (found->end)
+				return fail(error, "it has more than one clock");
+			found->begin = token.begin;
+			if (next_token(&at).kind != '{')
+				return fail(error, "metadata is damaged: clock");
+			if (!read_clock(found, &at, error))
+				return false;
+		}
+	}
+	if (depth)
+		return fail(error, "metadata ends inside a block");
+	return true;
+}
+
+/**
+ * check_clock - see whether the clock is the one it has to be
+ * Return: false with @error set.
+ */
+static bool check_clock(const struct found *found, const struct lttng_clock *clock,
+			GError **error)
+{
+	if (!found->end)
+		return fail(error, "it has no clock");
+	if (!found->uuid || !g_uuid_string_is_valid(found->uuid))
+		return fail(error, "its clock has no uuid, so it may be of any host and boot");
+	if (g_ascii_strcasecmp(found->uuid, clock->boot_id))
+		return fail(error, "it is of another boot or host: clock uuid=%s, recording's "
+			    "boot_id=%s", found->uuid, clock->boot_id);
+	if (found->freq && strcmp(found->freq, CLOCK_HZ))
+		return fail(error, "its clock is not CLOCK_MONOTONIC: freq=%s", found->freq);
+	for (guint i = 0; i < found->maps->len; i++) {
+		g_autofree char *name = token_value(&g_array_index(found->maps, struct token, i));
+
+		if (!found->name || strcmp(name, found->name))
+			return fail(error, "it uses a clock that it does not describe: %s", name);
+	}
+	return true;
+}
+
+static void put_clock(GString *out, const struct lttng_clock *clock)
+{
+	int64_t seconds = clock->offset_ns / 1000000000, rest = clock->offset_ns % 1000000000;
+
+	if (rest < 0) {
+		rest += 1000000000;
+		seconds--;
+	}
+	g_string_append_printf(out, "clock {\n"
+			       "\tname = \"" CLOCK_NAME "\";\n"
+			       "\tuuid = \"%s\";\n"
+			       "\tdescription = \"CLOCK_MONOTONIC of the host\";\n"
+			       "\tfreq = " CLOCK_HZ ";\n"
+			       "\tprecision = 0;\n"
+			       "\toffset_s = %" G_GINT64_FORMAT ";\n"
+			       "\toffset = %" G_GINT64_FORMAT ";\n"
+			       "\tabsolute = TRUE;\n"
+			       "}", clock->boot_id, seconds, rest);
+}
+
+/**
+ * write_text - the text with what has to be replaced replaced
+ */
+static GString *write_text(const GString *text, const struct found *found,
+			   const struct lttng_clock *clock)
+{
+	GString *out = g_string_sized_new(text->len + 512);
+	const char *at = text->str;
+	bool has_clock = false;
+
+	for (guint i = 0; i <= found->maps->len; i++) {
+		const struct token *name = i < found->maps->len ?
+			&g_array_index(found->maps, struct token, i) : NULL;
+
+		if (!has_clock && (!name || name->begin > found->begin)) {
+			g_string_append_len(out, at, found->begin - at);
+			put_clock(out, clock);
+			at = found->end;
+			has_clock = true;
+		}
+		if (!name)
+			break;
+		g_string_append_len(out, at, name->begin - at);
+		g_string_append(out, CLOCK_NAME);
+		at = name->end;
+	}
+	g_string_append_len(out, at, text->str + text->len - at);
+	return out;
+}
+
+GString *lttng_metadata_set_clock(const GString *text, const struct lttng_clock *clock,
+				  GError **error)
+{
+	struct found found = { .maps = g_array_new(FALSE, FALSE, sizeof(struct token)) };
+	GString *out = NULL;
+
+	if (!g_uuid_string_is_valid(clock->boot_id))
+		fail(error, "the recording does not say of which boot it is");
+	else if (find_clock(text->str, &found, error) && check_clock(&found, clock, error))
+		out = write_text(text, &found, clock);
+	g_array_unref(found.maps);
+	g_free(found.name);
+	g_free(found.uuid);
+	g_free(found.freq);
+	return out;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A CTF trace's metadata with another description of its clock.
+ *
+ * Traces can lie on one timeline only if their metadata agree on what the time
+ * counts from, and each tracer measures that for itself: two descriptions of one
+ * host's CLOCK_MONOTONIC differ by microseconds. So the clock of a trace that is
+ * put beside ours gets our description. Nothing else is touched, and no packet.
+ */
+#ifndef HYPERTRACE_LTTNG_METADATA_H
+#define HYPERTRACE_LTTNG_METADATA_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct lttng_clock - a host's CLOCK_MONOTONIC during one of its boots
+ * @boot_id: the boot, as text
+ * @offset_ns: CLOCK_REALTIME less CLOCK_MONOTONIC
+ */
+struct lttng_clock {
+	const char *boot_id;
+	int64_t offset_ns;
+};
+
+/**
+ * lttng_metadata_text - the text of a metadata file
+ * @data: content of the file: text as it is, or in packets, of either byte order
+ * @size: bytes
+ * @error: %HT_ERROR_FORMAT: it is neither
+ * Return: the text without packets, to be freed with g_string_free(); NULL with
+ * @error set.
+ */
+GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error);
+
+/**
+ * lttng_metadata_set_clock - describe the clock of a trace as ours is
+ * @text: CTF 1.8 metadata
+ * @clock: what it has to be; its name will be "monotonic"
+ * @error: %HT_ERROR_FORMAT: the text is damaged, or its clock is not @clock: of
+ *	another boot, of nobody knows which, or not counting ns
+ * Return: the new text, to be freed with g_string_free(); NULL with @error set.
+ */
+GString *lttng_metadata_set_clock(const GString *text, const struct lttng_clock *clock,
+				  GError **error);
+
+#endif
