@@ -49,13 +49,18 @@ static int run(const struct export_request *request, size_t format)
 int cmd_export(int argc, char **argv)
 {
 	struct export_request request = { 0 };
-	char *to = NULL, *names = NULL, *vm = NULL;
+	char *to = NULL, *names = NULL, *vm = NULL, **lttng = NULL;
+	gboolean omits_lttng = FALSE;
 	const GOptionEntry entries[] = {
 		{ "to", 't', 0, G_OPTION_ARG_STRING, &to,
 		  "Format of the trace (default: ctf)", "ctf|trace.dat" },
 		{ "names", 0, 0, G_OPTION_ARG_STRING, &names,
 		  "Names of events and fields: LTTng's (default) or the kernel's", "lttng|ftrace" },
 		{ "vm", 0, 0, G_OPTION_ARG_STRING, &vm, "Only VMs whose name fits", "GLOB" },
+		{ "lttng", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &lttng,
+		  "With LTTng's traces of the host that are there; may be repeated", "PATH" },
+		{ "no-lttng", 0, 0, G_OPTION_ARG_NONE, &omits_lttng,
+		  "Without LTTng's traces that are in the recording", NULL },
 		{ 0 },
 	};
 	const char *usage = NULL;
@@ -74,6 +79,8 @@ int cmd_export(int argc, char **argv)
 		usage = "--to takes ctf or trace.dat";
 	else if (names && format)
 		usage = "--names is for ctf";
+	else if ((lttng || omits_lttng) && format)
+		usage = "--lttng and --no-lttng are for ctf";
 	else if (names && strcmp(names, "lttng") && strcmp(names, "ftrace"))
 		usage = "--names takes lttng or ftrace";
 	if (usage) {
@@ -84,6 +91,8 @@ int cmd_export(int argc, char **argv)
 	request.names = names;
 	request.vm = vm;
 	request.out = argv[2];
+	request.lttng = lttng;
+	request.omits_lttng = omits_lttng;
 	request.warnings = g_ptr_array_new_with_free_func(g_free);
 	status = run(&request, format);
 	g_ptr_array_unref(request.warnings);
@@ -91,5 +100,6 @@ out:
 	g_free(to);
 	g_free(names);
 	g_free(vm);
+	g_strfreev(lttng);
 	return status;
 }

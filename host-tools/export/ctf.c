@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "export/export.h"
+#include "export/lttng.h"
 #include "export/output.h"
 #include "plugin/recording.h"
 #include "recording/reader.h"
@@ -15,7 +16,7 @@
 struct run {
 	const struct export_request *request;
 	char *trace;		/* the directory to write */
-	bool is_single;		/* one VM: the trace is the directory itself */
+	bool is_single;		/* one VM, no others: the trace is the directory itself */
 };
 
 /* The causes that babeltrace2 has noted in this thread, in one line. */
@@ -152,14 +153,17 @@ bool export_ctf(const struct export_request *request, GError **error)
 	struct run run = { .request = request };
 	guint vms = count_vms(request, error);
 	struct output output;
+	unsigned int others;
 	bool done;
 
 	if (!vms || !output_init(&output, request->out, error))
 		return false;
-	run.is_single = vms == 1;
 	/* The sink insists on making the directory of a single trace itself. */
 	run.trace = g_build_filename(output.partial, "trace", NULL);
-	done = run_graph(&run, error) && output_commit(&output, run.trace, error);
+	/* First, as what cannot be merged is soon known. */
+	done = export_lttng(request, run.trace, &others, error);
+	run.is_single = vms == 1 && !others;
+	done = done && run_graph(&run, error) && output_commit(&output, run.trace, error);
 	output_fini(&output);
 	g_free(run.trace);
 	return done;

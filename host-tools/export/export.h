@@ -16,6 +16,9 @@
  * @names: names of events and fields, "lttng" or "ftrace", or NULL for the
  *	format's own choice
  * @out: what to make; nothing may stand there
+ * @lttng: CTF only: directories of LTTng's traces of the host to go with it, NULL
+ *	at the end; or NULL
+ * @omits_lttng: CTF only: leave out those that are in the recording
  * @warnings: char *, sentences are added: what the user should know of the result
  */
 struct export_request {
@@ -23,6 +26,8 @@ struct export_request {
 	const char *vm;
 	const char *names;
 	const char *out;
+	char **lttng;
+	bool omits_lttng;
 	GPtrArray *warnings;
 };
 
@@ -31,7 +36,8 @@ struct decoder;
 /**
  * export_ctf - export as a directory of CTF, by babeltrace2's sink
  * @request: what and where to
- * @error: HT_ERROR_NOT_FOUND: no VM fits; HT_ERROR_FAILED: anything else
+ * @error: HT_ERROR_NOT_FOUND: no VM fits, or no trace of LTTng's is there;
+ *	HT_ERROR_FORMAT: one of those cannot go with it; HT_ERROR_FAILED: anything else
  * Return: false with @error set, and then nothing stands at the output.
  */
 bool export_ctf(const struct export_request *request, GError **error);
