@@ -188,6 +188,7 @@ static int vht_cpu_online(unsigned int cpu)
 	timer_setup(&self->timer, vht_drain_timer, TIMER_DEFERRABLE | TIMER_PINNED);
 	self->timer.expires = jiffies + 1;
 	add_timer_on(&self->timer, cpu);
+	vht_metadata_cpu_online(vht, cpu);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/elf.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -88,8 +89,10 @@ void vht_files_fini(void)
 	vht_tracefs = NULL;
 }
 
-static int vht_seq_read(struct file *file, vht_file_sink sink, void *context)
+/* Reads from a record on, not from a byte: nothing before it is printed. */
+static int vht_seq_read(struct file *file, loff_t first, vht_file_sink sink, void *context)
 {
+	struct seq_file *seq = file->private_data;
 	struct kiocb kiocb;
 	void *buf;
 	ssize_t n;
@@ -99,6 +102,12 @@ static int vht_seq_read(struct file *file, vht_file_sink sink, void *context)
 	if (!buf)
 		return -ENOMEM;
 	init_sync_kiocb(&kiocb, file);
+	if (first) {
+		/* As it stands after reads that ended there; a position of 0 would rewind. */
+		seq->index = first;
+		seq->read_pos = 1;
+		kiocb.ki_pos = 1;
+	}
 	do {
 		struct kvec vec = { .iov_base = buf, .iov_len = VHT_READ_SIZE };
 		struct iov_iter iter;
@@ -119,6 +128,7 @@ static int vht_seq_read(struct file *file, vht_file_sink sink, void *context)
  * vht_tracefs_read - read a file of tracefs
  *
  * @path: below tracefs, e.g. "events/sched/sched_switch/format"
+ * @first: number of the record to begin with, 0 for all
  * @sink: gets the text, in pieces of any length; what it returns but 0 ends all
  * @context: for @sink
  *
@@ -126,7 +136,7 @@ static int vht_seq_read(struct file *file, vht_file_sink sink, void *context)
  *
  * Return: 0, what @sink returned, or a negative error number.
  */
-int vht_tracefs_read(const char *path, vht_file_sink sink, void *context)
+int vht_tracefs_read(const char *path, loff_t first, vht_file_sink sink, void *context)
 {
 	struct file *file = file_open_root_mnt(vht_tracefs, path, O_RDONLY, 0);
 	int ret = -EINVAL;
@@ -135,7 +145,7 @@ int vht_tracefs_read(const char *path, vht_file_sink sink, void *context)
 		return PTR_ERR(file);
 	/* tracefs has files of other kinds too, which this would trip over. */
 	if (file->f_op->read == seq_read || file->f_op->read_iter == seq_read_iter)
-		ret = vht_seq_read(file, sink, context);
+		ret = vht_seq_read(file, first, sink, context);
 	filp_close(file, NULL);
 	return ret;
 }
@@ -144,6 +154,7 @@ int vht_tracefs_read(const char *path, vht_file_sink sink, void *context)
  * vht_proc_read - read a file of procfs that is a sequence file
  *
  * @path: below /proc: "kallsyms" or "cmdline", no other was checked to be one
+ * @first: number of the record to begin with, 0 for all. Those of kallsyms are symbols
  * @sink: gets the text, in pieces of any length; what it returns but 0 ends all
  * @context: for @sink
  *
@@ -151,14 +162,14 @@ int vht_tracefs_read(const char *path, vht_file_sink sink, void *context)
  *
  * Return: 0, what @sink returned, or a negative error number.
  */
-int vht_proc_read(const char *path, vht_file_sink sink, void *context)
+int vht_proc_read(const char *path, loff_t first, vht_file_sink sink, void *context)
 {
 	struct file *file = file_open_root_mnt(vht_proc, path, O_RDONLY, 0);
 	int ret;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	ret = vht_seq_read(file, sink, context);
+	ret = vht_seq_read(file, first, sink, context);
 	filp_close(file, NULL);
 	return ret;
 }
@@ -193,8 +204,7 @@ static int vht_text_append(void *context, const char *text, size_t len)
 	return 0;
 }
 
-static char *vht_read_all(int (*read)(const char *path, vht_file_sink sink, void *context),
-			  const char *path, size_t *len)
+static char *vht_read_all(vht_file_read read, const char *path, size_t *len)
 {
 	struct vht_text out = {};
 	int ret;
@@ -202,7 +212,7 @@ static char *vht_read_all(int (*read)(const char *path, vht_file_sink sink, void
 	/* So that an empty file is a text too. */
 	ret = vht_text_append(&out, "", 0);
 	if (!ret)
-		ret = read(path, vht_text_append, &out);
+		ret = read(path, 0, vht_text_append, &out);
 	if (ret) {
 		kvfree(out.text);
 		return ERR_PTR(ret);
@@ -284,16 +294,19 @@ char *vht_tracefs_list(const char *path)
 }
 
 /**
- * vht_kernel_notes_read - read the ELF notes of the kernel
+ * vht_sysfs_read - read a file of sysfs
  *
- * @buf: gets them
- * @size: of it, bytes
+ * @path: below /sys
+ * @buf: gets it, or its beginning
+ * @size: of that, bytes
+ *
+ * Context: process.
  *
  * Return: bytes read, or a negative error number.
  */
-int vht_kernel_notes_read(void *buf, size_t size)
+int vht_sysfs_read(const char *path, void *buf, size_t size)
 {
-	struct file *file = file_open_root_mnt(vht_sysfs, "kernel/notes", O_RDONLY, 0);
+	struct file *file = file_open_root_mnt(vht_sysfs, path, O_RDONLY, 0);
 	loff_t position = 0;
 	int ret;
 
@@ -302,6 +315,43 @@ int vht_kernel_notes_read(void *buf, size_t size)
 	ret = kernel_read(file, buf, size, &position);
 	filp_close(file, NULL);
 	return ret;
+}
+
+/**
+ * vht_find_note - find one of many ELF notes
+ *
+ * @notes: the notes, aligned as they are; not trusted
+ * @len: of them, bytes
+ * @name: of the one that is wanted
+ * @type: of the one that is wanted
+ * @size: gets the bytes of its content
+ *
+ * Return: the content, inside @notes, or NULL.
+ */
+const u8 *vht_find_note(const u8 *notes, size_t len, const char *name, u32 type, size_t *size)
+{
+	const size_t name_size = strlen(name) + 1;
+	size_t position = 0;
+
+	while (len - position >= sizeof(struct elf64_note)) {
+		const struct elf64_note *note = (const void *)(notes + position);
+		size_t name_at = position + sizeof(*note), content;
+
+		if (note->n_namesz > len - name_at)
+			return NULL;
+		content = name_at + ALIGN((size_t)note->n_namesz, 4);
+		if (content > len || note->n_descsz > len - content)
+			return NULL;
+		if (note->n_type == type && note->n_namesz == name_size &&
+		    !memcmp(notes + name_at, name, name_size)) {
+			*size = note->n_descsz;
+			return notes + content;
+		}
+		position = content + ALIGN((size_t)note->n_descsz, 4);
+		if (position > len)
+			return NULL;
+	}
+	return NULL;
 }
 
 /**

@@ -8,7 +8,11 @@
  *   vht_drain.c      when sources are emptied, on which CPU
  *   vht_ftrace.c     source: the ring buffer of an ftrace instance
  *   vht_heartbeat.c  source: numbered records, for tests
- *   vht_metadata.c   what is needed to decode the rest
+ *   vht_metadata.c   what is needed to decode the rest, and who sends it
+ *   vht_records.c    its records on their way into packets
+ *   vht_formats.c    in it: formats of events
+ *   vht_symbols.c    in it: the kernel's symbols
+ *   vht_modules.c    in it: what modules bring that come later
  *   vht_files.c      reading tracefs and procfs with nothing mounted
  *   vht_control.c    messages from and to the device
  *   vht_end.c        the end of the guest: shutdown, reboot, kexec, panic
@@ -17,11 +21,13 @@
 #define VHT_INTERNAL_H
 
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/hrtimer.h>
 #include <linux/kmsg_dump.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -222,6 +228,11 @@ struct vht_cpu {
 	unsigned long drained;		/* jiffies of the last run */
 };
 
+/* Bits of vht_metadata.requests. */
+#define VHT_REQUEST_SET		0
+#define VHT_REQUEST_MODULES	1
+#define VHT_REQUEST_CPUS	2
+
 /* The sender of metadata: vht_metadata.c. */
 struct vht_metadata {
 	struct vht_producer producer;
@@ -233,13 +244,25 @@ struct vht_metadata {
 	unsigned long modules_at;	/* jiffies of the last module's coming */
 	u64 set;			/* number of the set */
 	u8 *buf;			/* records that are not in the ring yet */
-	size_t len;
-	u64 begin;			/* guest counter at the first of them */
+	struct cpumask told_cpus;	/* whose ids the set has, or came since; the thread's */
 	char *events;			/* available_events, as of the set */
 	size_t events_len;
 	struct notifier_block module_notifier;
 	struct mutex module_lock;	/* of the next */
 	struct list_head modules;	/* modules that came since */
+};
+
+/* Content of a packet of metadata, at most; a record does not span packets. */
+#define VHT_META_PACKET		SZ_64K
+
+/* Records on their way into a packet: vht_records.c. */
+struct vht_records {
+	struct vht_metadata *metadata;
+	u8 *buf;			/* VHT_META_PACKET bytes */
+	size_t len;
+	struct vht_meta *open;		/* text record that may grow */
+	u64 begin;			/* guest counter at the first record */
+	bool wait;			/* for room; else what has none is dropped */
 };
 
 /* The message queues: vht_control.c. */
@@ -369,12 +392,14 @@ u64 vht_heartbeat_ring_size(void);
 int vht_files_init(void);
 void vht_files_fini(void);
 typedef int (*vht_file_sink)(void *context, const char *text, size_t len);
-int vht_tracefs_read(const char *path, vht_file_sink sink, void *context);
-int vht_proc_read(const char *path, vht_file_sink sink, void *context);
+typedef int (*vht_file_read)(const char *path, loff_t first, vht_file_sink sink, void *context);
+int vht_tracefs_read(const char *path, loff_t first, vht_file_sink sink, void *context);
+int vht_proc_read(const char *path, loff_t first, vht_file_sink sink, void *context);
 char *vht_tracefs_read_all(const char *path, size_t *len);
 char *vht_proc_read_all(const char *path, size_t *len);
 char *vht_tracefs_list(const char *path);
-int vht_kernel_notes_read(void *buf, size_t size);
+int vht_sysfs_read(const char *path, void *buf, size_t size);
+const u8 *vht_find_note(const u8 *notes, size_t len, const char *name, u32 type, size_t *size);
 char *vht_next_line(char **text);
 
 /* A list of lines, and a place in it. */
@@ -395,6 +420,35 @@ void vht_metadata_new_set(struct vht *vht);
 void vht_metadata_hurry(struct vht *vht);
 void vht_metadata_send_tasks(struct vht *vht);
 void vht_metadata_poll(struct vht *vht);
+void vht_metadata_cpu_online(struct vht *vht, unsigned int cpu);
+int vht_metadata_put(struct vht_metadata *metadata, const struct vht_packet_info *info,
+		     const void *content, size_t size);
+bool vht_metadata_has_room(const struct vht_metadata *metadata);
+
+/* vht_records.c */
+int vht_records_flush(struct vht_records *records);
+struct vht_meta *vht_records_begin(struct vht_records *records, u32 type, u64 arg, size_t size);
+int vht_records_add(struct vht_records *records, u32 type, u64 arg, const void *payload,
+		    size_t size);
+int vht_records_add_line(struct vht_records *records, u32 type, const char *line, size_t len);
+int vht_records_add_file(struct vht_records *records, u32 type, vht_file_read read,
+			 const char *path, loff_t first,
+			 bool (*wants)(const char *line, size_t len));
+
+/* vht_formats.c */
+int vht_formats_add(struct vht_records *records, const char *text, size_t len,
+		    struct vht_list *without);
+int vht_formats_add_all(struct vht *vht, struct vht_records *records);
+
+/* vht_symbols.c */
+int vht_symbols_add(struct vht_records *records);
+
+/* vht_modules.c */
+int vht_modules_start(struct vht_metadata *metadata);
+void vht_modules_stop(struct vht_metadata *metadata);
+void vht_modules_forget(struct vht_metadata *metadata);
+bool vht_modules_are_due(const struct vht_metadata *metadata);
+int vht_modules_send(struct vht *vht, struct vht_records *records);
 
 /* vht_control.c */
 int vht_control_start(struct vht *vht);

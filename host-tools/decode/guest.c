@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kallsyms.h"
 #include "symbols.h"
 #include "tasks.h"
 
@@ -87,6 +88,7 @@ struct decoder_guest *guest_new(const struct recording_generation *generation,
 {
 	struct decoder_guest *guest = g_new0(struct decoder_guest, 1);
 	char *long_size = recording_generation_env(generation, "long_size");
+	struct kallsyms *kallsyms = kallsyms_new();
 	struct recording_records it;
 	struct meta_record record;
 
@@ -101,6 +103,7 @@ struct decoder_guest *guest_new(const struct recording_generation *generation,
 	guest->formats->texts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	recording_records_init(&it, generation->metadata);
 	while (recording_next_meta(&it, &record)) {
+		kallsyms_feed(kallsyms, &record);
 		switch (record.type) {
 		case VHT_META_FORMAT:
 			add_format(guest, &record);
@@ -118,7 +121,10 @@ struct decoder_guest *guest_new(const struct recording_generation *generation,
 			break;
 		}
 	}
+	kallsyms_finish(kallsyms);
+	symbols_add_kallsyms(guest->symbols, kallsyms);
 	symbols_finish(guest->symbols);
+	kallsyms_free(kallsyms);
 	return guest;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A sorted table over the text itself: an entry is an address and a place in
- * the mapped recording, so 200,000 symbols cost 16 bytes each.
+ * the mapped recording, so 200,000 symbols cost 24 bytes each. Names that come
+ * packed are unpacked into memory of the table's own.
  */
 #include "symbols.h"
 
@@ -24,6 +25,7 @@ struct symbol {
 
 struct symbols {
 	GArray *array;
+	GStringChunk *names;	/* that are in no text */
 	uint64_t shift;
 };
 
@@ -32,6 +34,7 @@ struct symbols *symbols_new(void)
 	struct symbols *symbols = g_new0(struct symbols, 1);
 
 	symbols->array = g_array_new(FALSE, FALSE, sizeof(struct symbol));
+	symbols->names = g_string_chunk_new(1 << 16);
 	return symbols;
 }
 
@@ -40,6 +43,7 @@ void symbols_free(struct symbols *symbols)
 	if (!symbols)
 		return;
 	g_array_unref(symbols->array);
+	g_string_chunk_free(symbols->names);
 	g_free(symbols);
 }
 
@@ -73,6 +77,27 @@ void symbols_add(struct symbols *symbols, const char *text, size_t size)
 			break;
 		symbols_add_line(symbols, text, newline);
 		text = newline + 1;
+	}
+}
+
+void symbols_add_kallsyms(struct symbols *symbols, const struct kallsyms *kallsyms)
+{
+	struct kallsyms_cursor cursor;
+	struct kallsyms_symbol found;
+
+	kallsyms_cursor_init(&cursor, kallsyms);
+	while (symbols->array->len < MAX_SYMBOLS && kallsyms_next_text(&cursor, &found)) {
+		struct symbol symbol = {
+			.address = found.address,
+			.length = MIN(found.length, MAX_NAME),
+			.order = symbols->array->len,
+		};
+
+		if (symbol.address < MIN_ADDRESS)
+			continue;
+		symbol.name = g_string_chunk_insert_len(symbols->names, found.name,
+							symbol.length);
+		g_array_append_val(symbols->array, symbol);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Names for addresses in a guest's kernel, from lines as in /proc/kallsyms.
+ * Names for addresses in a guest's kernel, from lines as in /proc/kallsyms or from
+ * the kernel's own tables.
  */
 #ifndef HYPERTRACE_DECODE_SYMBOLS_H
 #define HYPERTRACE_DECODE_SYMBOLS_H
@@ -8,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kallsyms.h"
 
 struct symbols;
 
@@ -31,7 +34,14 @@ void symbols_free(struct symbols *symbols);
 void symbols_add(struct symbols *symbols, const char *text, size_t size);
 
 /**
- * symbols_finish - sort; call it after the last symbols_add()
+ * symbols_add_kallsyms - add the symbols of code of a kernel's tables
+ * @symbols: the table
+ * @kallsyms: the kernel's tables, finished; not needed afterwards
+ */
+void symbols_add_kallsyms(struct symbols *symbols, const struct kallsyms *kallsyms);
+
+/**
+ * symbols_finish - sort; call it after the last symbols_add() or symbols_add_kallsyms()
  * @symbols: the table
  */
 void symbols_finish(struct symbols *symbols);

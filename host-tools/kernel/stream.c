@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "decode/kallsyms.h"
 #include "error.h"
 #include "wire/text.h"
 
@@ -66,34 +67,75 @@ static gint compare_addresses(gconstpointer a, gconstpointer b)
 	return left < right ? -1 : left > right;
 }
 
+/**
+ * struct symbol_search - the addresses of symbols, and of the one that is wanted
+ * @name: the wanted one, or NULL
+ * @address: its address, 0 before one was found
+ * @is_unique: not found at two addresses
+ */
+struct symbol_search {
+	GArray *all;
+	const char *name;
+	uint64_t address;
+	bool is_unique;
+};
+
+static void search_symbol(struct symbol_search *search, uint64_t address, const char *name,
+			  size_t length)
+{
+	if (search->all->len >= MAX_SYMBOLS)
+		return;
+	g_array_append_val(search->all, address);
+	if (!search->name || strlen(search->name) != length ||
+	    memcmp(search->name, name, length))
+		return;
+	search->is_unique &= !search->address || search->address == address;
+	search->address = address;
+}
+
+static void search_text(struct symbol_search *search, const struct meta_record *record)
+{
+	const char *text = record->payload, *end = text + record->size;
+	struct symbol_line line;
+
+	while (next_symbol(&text, end, &line))
+		if (line.length && !line.is_module)
+			search_symbol(search, line.address, line.name, line.length);
+}
+
+static void search_tables(struct symbol_search *search, const struct kallsyms *kallsyms)
+{
+	struct kallsyms_cursor cursor;
+	struct kallsyms_symbol symbol;
+
+	kallsyms_cursor_init(&cursor, kallsyms);
+	while (kallsyms_next_text(&cursor, &symbol))
+		search_symbol(search, symbol.address, symbol.name, symbol.length);
+}
+
 GArray *kernel_stream_symbols(const struct recording_stream *stream, const char *name,
 			      uint64_t *address)
 {
-	GArray *all = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-	size_t length = name ? strlen(name) : 0;
+	struct symbol_search search = {
+		.all = g_array_new(FALSE, FALSE, sizeof(uint64_t)),
+		.name = name,
+		.is_unique = true,
+	};
+	struct kallsyms *kallsyms = kallsyms_new();
+	GArray *all = search.all;
 	struct recording_records it;
 	struct meta_record record;
-	uint64_t found = 0;
-	bool is_unique = true;
 	guint kept = 0;
 
 	recording_records_init(&it, stream);
 	while (recording_next_meta(&it, &record)) {
-		const char *text = record.payload, *end = text + record.size;
-		struct symbol_line line;
-
-		if (record.type != VHT_META_SYMBOLS)
-			continue;
-		while (next_symbol(&text, end, &line)) {
-			if (!line.length || line.is_module || all->len >= MAX_SYMBOLS)
-				continue;
-			g_array_append_val(all, line.address);
-			if (name && line.length == length && !memcmp(line.name, name, length)) {
-				is_unique &= !found || found == line.address;
-				found = line.address;
-			}
-		}
+		kallsyms_feed(kallsyms, &record);
+		if (record.type == VHT_META_SYMBOLS)
+			search_text(&search, &record);
 	}
+	kallsyms_finish(kallsyms);
+	search_tables(&search, kallsyms);
+	kallsyms_free(kallsyms);
 	g_array_sort(all, compare_addresses);
 	for (guint i = 0; i < all->len; i++) {
 		uint64_t each = g_array_index(all, uint64_t, i);
@@ -103,7 +145,7 @@ GArray *kernel_stream_symbols(const struct recording_stream *stream, const char 
 	}
 	g_array_set_size(all, kept);
 	if (name)
-		*address = is_unique ? found : 0;
+		*address = search.is_unique ? search.address : 0;
 	return all;
 }
 

@@ -12,7 +12,7 @@ memory=/dev/shm
 [ -w "$memory" ] || memory=$tap_dir
 build=${HYPERTRACE_BUILD:-build/host}
 seconds=${HYPERTRACE_FUZZ_SECONDS:-10}
-for target in page format decoder source; do
+for target in page format kallsyms decoder source; do
 	program=$build/tests/decode/fuzz-$target
 	if [ ! -x "$program" ]; then
 		skip "fuzz $target" "clang is not installed"

@@ -4,10 +4,13 @@
 """A boot as a whole: the first event is no later than the guest's first
 initcall, the last is after its shutdown began, and none between is lost.
 On 6.12 with the instance made on the command line, on 6.1 from the top-level buffer.
+The kernel's symbols, which come with it, are those that its own kallsyms has.
 """
 
+import hashlib
 import os
 import re
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
@@ -15,6 +18,29 @@ import tap
 import vm
 
 EVENTS = 'sched,initcall,irq'
+PRINT_SYMBOLS = os.path.join(vm.BUILD, 'host/tests/decode/print-symbols')
+
+
+META_SYMBOLS = 6
+META_KALLSYMS = 10
+
+
+def guest_symbols(guest):
+    """What the guest's own kallsyms prints of code: count and digest of the kernel's lines, the modules' lines."""
+    guest.sh('echo 0 >/proc/sys/kernel/kptr_restrict; grep " [tTwW] " /proc/kallsyms >/tmp/kallsyms')
+    kernel = guest.sh("grep -v ']$' /tmp/kallsyms | wc -l; grep -v ']$' /tmp/kallsyms | sha256sum").split()
+    return int(kernel[0]), kernel[1], guest.sh("grep ']$' /tmp/kallsyms").splitlines()
+
+
+def symbols(t, kernel, stream, wanted):
+    """The kernel's symbols come as its tables, and say what its own kallsyms says; modules' come as text."""
+    lines = subprocess.run([PRINT_SYMBOLS, stream], check=True, capture_output=True).stdout
+    t.equal((lines.count(b'\n'), hashlib.sha256(lines).hexdigest()), wanted[:2],
+            '%s: the symbols from the tables are those of the guest\'s kallsyms' % kernel)
+    text = b''.join(payload for kind, _, payload in vm.metadata(stream) if kind == META_SYMBOLS).decode().splitlines()
+    t.ok(all(line.endswith(']') for line in text) and '[virtio_hypertrace]' in ''.join(wanted[2]) and
+         set(text) == set(wanted[2]), '%s: only those of modules are text' % kernel,
+         sorted(set(text) ^ set(wanted[2]))[:10])
 
 
 def boot(t, kernel, tracing):
@@ -27,8 +53,15 @@ def boot(t, kernel, tracing):
             # The kernel turns syscall events on in vain before there is a process.
             guest.sh('echo 1 >/sys/kernel/tracing/instances/hypertrace/events/syscalls/sys_enter_reboot/enable')
             guest.sh('workload mix 3')
+            wanted = guest_symbols(guest)
+            ids = re.findall(r'^apicid\s*: (\d+)', guest.sh('cat /proc/cpuinfo'), re.M)
             guest.poweroff()
             t.equal(recorder.wait(), 0, '%s: the recorder ends with the VM' % kernel)
+        stream = vm.recording_streams(out, guest.name)[('1.1', 'metadata')]
+        symbols(t, kernel, stream, wanted)
+        environment = vm.environment(stream)
+        t.equal([environment.get('cpu.%d.id' % cpu) for cpu in range(3)], ids + [None],
+                '%s: each CPU has the number that the hardware calls it' % kernel)
         trace = os.path.join(directory, 'ctf')
         vm.tool('export', '--to', 'ctf', '--names', 'ftrace', out, trace)
         events = [event for event in vm.ctf(trace) if event.cpu is not None]

@@ -670,6 +670,22 @@ def packets(path):
         at += header['packet_size']
 
 
+def metadata(path):
+    """The records of a metadata stream file: (type, arg, payload)."""
+    for header, content in packets(path):
+        at = 0
+        while header['type'] == 2 and at + 16 <= len(content):
+            kind, size, arg = struct.unpack_from('<IIQ', content, at)
+            yield kind, arg, content[at + 16:at + 16 + size]
+            at += 16 + (size + 7) // 8 * 8
+
+
+def environment(path):
+    """What a metadata stream file says of the guest: {key: value}, the last word."""
+    return dict(line.split('=', 1) for kind, _, payload in metadata(path) if kind == 2
+                for line in payload.decode('ascii', 'replace').splitlines())
+
+
 def heartbeats(path):
     """The numbers of a heartbeat stream file, in the order they lie there."""
     numbers = []
