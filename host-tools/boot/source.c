@@ -463,6 +463,7 @@ static struct boot_source_info *run_recording(const char *path,
 		return NULL;
 	}
 	decoder_options.vm = vm->name;
+	decoder_options.host = DECODER_HOST_NONE;
 	reading.decoder = decoder_new(recording, &decoder_options);
 	reading.classes = g_ptr_array_new_with_free_func(g_free);
 	reading.symbols = g_hash_table_new_full(NULL, NULL, NULL, g_free);

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "guest.h"
+#include "place.h"
 #include "wire/page.h"
 #include "tasks.h"
 #include "timebase.h"
@@ -40,6 +41,9 @@ struct stream {
 	const struct timebase *timebase; /* of a window: the map changes with the kernel */
 	uint32_t hint;
 	struct class_table *classes;
+	struct place_kernel *kernel;	/* of the host's streams */
+	const uint32_t *host_cpu;	/* where the stream's vCPU runs now, or NULL */
+	unsigned int rank;		/* of @item, among those of the same time */
 
 	uint64_t counted;		/* events that the last header accounts for */
 	uint64_t discarded;		/* lost, as the last header says */
@@ -71,6 +75,9 @@ struct decoder {
 	struct event_class *vmm_class[VHT_VMM_MARKS_LOST + 1];
 	struct event_class *heartbeat_class;
 	uint32_t vm_count;
+	struct places *places;
+	enum decoder_host host;		/* what to do with the host's events */
+	bool has_host;
 	struct stream **heap;
 	uint32_t heap_size;
 	struct stream *taken;		/* its item was handed out last */
@@ -398,10 +405,22 @@ static bool stream_advance(const struct decoder *decoder, struct stream *stream)
 	return true;
 }
 
+/* Likewise, with the item's rank. */
+static bool stream_next(const struct decoder *decoder, struct stream *stream)
+{
+	if (!stream_advance(decoder, stream))
+		return false;
+	if (stream->kernel)
+		stream->rank = places_rank(stream->kernel, stream->item.class);
+	return true;
+}
+
 static bool is_before(const struct stream *a, const struct stream *b)
 {
 	if (a->item.time != b->item.time)
 		return a->item.time < b->item.time;
+	if (a->rank != b->rank)
+		return a->rank < b->rank;
 	return a->pub.index < b->pub.index;
 }
 
@@ -443,24 +462,57 @@ static void learn_tasks(const struct decoder_item *item)
 	}
 }
 
-bool decoder_next(struct decoder *decoder, struct decoder_item *out)
+bool decoder_wants_vm(const struct decoder *decoder, const struct recording_vm *vm)
+{
+	return !decoder->vm_glob || g_pattern_match_simple(decoder->vm_glob, vm->name);
+}
+
+/* Whether an event of the host is given out, once it is known whom it concerns. */
+static bool wants_host_item(const struct decoder *decoder, const struct decoder_item *item)
+{
+	if (G_LIKELY(decoder->host == DECODER_HOST_BY_NAME))
+		return true;
+	if (decoder->host == DECODER_HOST_SILENT)
+		return false;
+	return item->kind == DECODER_LOST ||
+	       (item->place.vm && decoder_wants_vm(decoder, item->place.vm)) ||
+	       (item->other && decoder_wants_vm(decoder, item->other->vm));
+}
+
+/* The earliest item of all streams. Return: its stream, NULL at the end. */
+static struct stream *next_stream(struct decoder *decoder)
 {
 	struct stream *stream = decoder->taken;
 
 	if (stream) {
 		decoder->taken = NULL;
-		if (!stream_advance(decoder, stream))
+		if (!stream_next(decoder, stream))
 			decoder->heap[0] = decoder->heap[--decoder->heap_size];
 		if (decoder->heap_size)
 			heap_sink(decoder, 0);
 	}
 	if (!decoder->heap_size)
-		return false;
-	stream = decoder->heap[0];
-	decoder->taken = stream;
+		return NULL;
+	decoder->taken = decoder->heap[0];
+	return decoder->taken;
+}
+
+bool decoder_next(struct decoder *decoder, struct decoder_item *out)
+{
+	struct stream *stream;
+
+	do {
+		stream = next_stream(decoder);
+		if (!stream)
+			return false;
+		if (stream->kernel)
+			places_take(decoder->places, stream->kernel, &stream->item);
+		else if (stream->host_cpu)
+			stream->item.place.host_cpu = *stream->host_cpu;
+		if (stream->item.kind == DECODER_EVENT && stream->item.class->name_count)
+			learn_tasks(&stream->item);
+	} while (G_UNLIKELY(stream->kernel && !wants_host_item(decoder, &stream->item)));
 	*out = stream->item;
-	if (out->kind == DECODER_EVENT && out->class->name_count)
-		learn_tasks(out);
 	return true;
 }
 
@@ -478,6 +530,9 @@ static struct stream *add_stream(struct decoder *decoder, const struct recording
 	stream->pub.cpu = file->cpu;
 	stream->item.pid = -1;
 	stream->item.stream = &stream->pub;
+	stream->item.place.vm = vm->is_host ? NULL : vm;
+	stream->item.place.vcpu = stream->item.place.host_cpu = VHT_CPU_NONE;
+	stream->rank = PLACE_RANK_GUEST;
 	recording_cursor_init(&stream->cursor, file);
 	g_ptr_array_add(decoder->streams, stream);
 	return stream;
@@ -486,13 +541,24 @@ static struct stream *add_stream(struct decoder *decoder, const struct recording
 static void set_stream_clock(struct stream *stream, const struct recording_stream *file,
 			     const struct timebase *timebase)
 {
+	stream->pub.has_host_time = file->clock == VHT_CLOCK_HOST_MONOTONIC;
 	if (!timebase)
 		return;
 	if (file->source == VHT_SOURCE_WINDOW)
 		stream->timebase = timebase;
 	if (file->clock != VHT_CLOCK_HOST_MONOTONIC)
 		stream->map = timebase_map(timebase, stream->pub.epoch, file);
-	stream->pub.has_host_time = stream->map || file->clock == VHT_CLOCK_HOST_MONOTONIC;
+	stream->pub.has_host_time |= stream->map != NULL;
+}
+
+/* Which vCPU a stream of a guest's CPU is of; raw times do not tell where it was when. */
+static void set_stream_place(struct decoder *decoder, struct stream *stream)
+{
+	stream->host_cpu = places_of_cpu(decoder->places, stream->pub.vm, stream->pub.epoch,
+					 stream->pub.generation, stream->pub.cpu,
+					 &stream->item.place);
+	if (!decoder->has_host || !stream->pub.has_host_time)
+		stream->host_cpu = NULL;
 }
 
 /* A stream of a CPU that traced nothing has state packets only. */
@@ -552,6 +618,7 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 {
 	struct decoder_guest *guest = guest_new(metadata_of(vm, generation),
 						decoder->options.naming);
+	struct place_kernel *kernel = vm->is_host ? places_add_kernel(decoder->places) : NULL;
 	bool has_text = false;
 
 	g_ptr_array_add(decoder->guests, guest);
@@ -562,6 +629,8 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 		if (file->source != VHT_SOURCE_FTRACE && file->source != VHT_SOURCE_HEARTBEAT &&
 		    file->source != VHT_SOURCE_WINDOW)
 			continue;
+		if (kernel && file->source != VHT_SOURCE_FTRACE)
+			continue;
 		if (file->source == VHT_SOURCE_WINDOW && !has_text) {
 			find_text(guest, file);
 			has_text = true;
@@ -571,7 +640,10 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 		stream->pub.generation = generation->generation;
 		stream->pub.guest = guest;
 		stream->classes = guest->classes;
+		stream->kernel = kernel;
 		set_stream_clock(stream, file, timebase);
+		if (!kernel)
+			set_stream_place(decoder, stream);
 		if (timebase && !stream->pub.has_host_time && has_content(file))
 			warn(decoder,
 			     "%s: no host times for %s of epoch %u: they are the source's own",
@@ -596,7 +668,27 @@ static void add_vm(struct decoder *decoder, const struct recording_vm *vm)
 	}
 	for (guint i = 0; i < vm->generations->len; i++)
 		add_generation(decoder, vm, g_ptr_array_index(vm->generations, i), timebase);
-	decoder->vm_count++;
+	if (!vm->is_host || decoder->host != DECODER_HOST_SILENT)
+		decoder->vm_count++;
+}
+
+/* What is done with the host's events, now that it is known whether there are some. */
+static enum decoder_host choose_host(const struct decoder *decoder)
+{
+	const GPtrArray *vms = decoder->recording->vms;
+	bool is_wanted = !decoder->vm_glob ||
+			 g_pattern_match_simple(decoder->vm_glob, DECODER_HOST_NAME);
+	bool is_there = false;
+
+	for (guint i = 0; i < vms->len; i++)
+		is_there |= ((const struct recording_vm *)vms->pdata[i])->is_host;
+	if (!is_there)
+		return DECODER_HOST_NONE;
+	if (decoder->options.host == DECODER_HOST_CONCERNED && is_wanted)
+		return DECODER_HOST_BY_NAME;
+	if (decoder->options.host == DECODER_HOST_BY_NAME && !is_wanted)
+		return DECODER_HOST_NONE;
+	return decoder->options.host;
 }
 
 /* Classes of the events that no guest made. */
@@ -675,7 +767,7 @@ static void fill_heap(struct decoder *decoder)
 	for (guint i = 0; i < decoder->streams->len; i++) {
 		struct stream *stream = g_ptr_array_index(decoder->streams, i);
 
-		if (stream_advance(decoder, stream))
+		if (stream_next(decoder, stream))
 			decoder->heap[decoder->heap_size++] = stream;
 	}
 	for (uint32_t i = decoder->heap_size / 2; i-- > 0;)
@@ -696,10 +788,13 @@ struct decoder *decoder_new(const struct recording *recording,
 	decoder->timebases = g_ptr_array_new_with_free_func((GDestroyNotify)timebase_free);
 	decoder->warnings = g_ptr_array_new_with_free_func(g_free);
 	add_vm_classes(decoder);
+	decoder->places = places_new(recording);
+	decoder->host = choose_host(decoder);
+	decoder->has_host = decoder->host != DECODER_HOST_NONE;
 	for (guint i = 0; i < recording->vms->len; i++) {
 		const struct recording_vm *vm = g_ptr_array_index(recording->vms, i);
 
-		if (!decoder->vm_glob || g_pattern_match_simple(decoder->vm_glob, vm->name))
+		if (vm->is_host ? decoder->has_host : decoder_wants_vm(decoder, vm))
 			add_vm(decoder, vm);
 	}
 	fill_heap(decoder);
@@ -724,6 +819,7 @@ void decoder_free(struct decoder *decoder)
 	if (!decoder)
 		return;
 	g_free(decoder->heap);
+	places_free(decoder->places);
 	g_ptr_array_unref(decoder->streams);
 	g_ptr_array_unref(decoder->timebases);
 	g_ptr_array_unref(decoder->guests);
@@ -754,6 +850,11 @@ struct decoder_stream *decoder_stream_at(const struct decoder *decoder, uint32_t
 uint32_t decoder_vm_count(const struct decoder *decoder)
 {
 	return decoder->vm_count;
+}
+
+bool decoder_has_host(const struct decoder *decoder)
+{
+	return decoder->has_host;
 }
 
 const struct class_table *decoder_vm_classes(const struct decoder *decoder)

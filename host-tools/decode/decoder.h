@@ -31,16 +31,53 @@ struct symbols;
 struct tasks;
 struct printk_formats;
 
+/* The host's name among the VMs, whatever the machine is called. */
+#define DECODER_HOST_NAME	"host"
+
+/**
+ * enum decoder_host - what to do with the host's own events, where there are some
+ * @DECODER_HOST_BY_NAME: give them out if the VMs wanted are all, or if
+ *	%DECODER_HOST_NAME is among them; else as %DECODER_HOST_NONE
+ * @DECODER_HOST_CONCERNED: give out those that concern a VM that is wanted, too
+ * @DECODER_HOST_SILENT: give out none, but learn from them where vCPUs run
+ * @DECODER_HOST_NONE: leave them alone
+ */
+enum decoder_host {
+	DECODER_HOST_BY_NAME,
+	DECODER_HOST_CONCERNED,
+	DECODER_HOST_SILENT,
+	DECODER_HOST_NONE,
+};
+
 /**
  * struct decoder_options - what to decode and how
  * @naming: of events and fields
  * @vm: glob for the names of the VMs wanted, NULL for all
+ * @host: what to do with the host's own events
  * @is_raw: times of the sources' own clocks instead of the host's
  */
 struct decoder_options {
 	enum naming naming;
 	const char *vm;
+	enum decoder_host host;
 	bool is_raw;
+};
+
+/**
+ * struct decoder_place - a vCPU, and where it runs
+ * @vm: the VM, NULL if none is concerned
+ * @vcpu: index of the vCPU (struct vcpu_record), %VHT_CPU_NONE if not known
+ * @host_cpu: the CPU of the host that the vCPU runs on, or was last seen on;
+ *	%VHT_CPU_NONE if the host was not recorded, events of it were lost, or
+ *	times are raw
+ * @is_assumed: nobody told which vCPU the guest's CPU is: it is taken to be the
+ *	one of the same rank
+ */
+struct decoder_place {
+	const struct recording_vm *vm;
+	uint32_t vcpu;
+	uint32_t host_cpu;
+	bool is_assumed;
 };
 
 /**
@@ -65,15 +102,15 @@ struct decoder_guest {
 
 /**
  * struct decoder_stream - one stream file
- * @vm: its VM
- * @vm_index: 0, 1, 2... among the VMs decoded
+ * @vm: its VM, or the host
+ * @vm_index: 0, 1, 2... among the VMs decoded, the host being one of them
  * @index: 0, 1, 2... among all streams decoded
  * @epoch: of the VM; 0 for the VM's own events
  * @generation: of the driver; 0 for the VM's own events
  * @source: VHT_SOURCE_*
  * @name: of the source, e.g. "hypertrace"
- * @cpu: guest CPU, or %VHT_CPU_NONE
- * @guest: its kernel, NULL for the VM's own events
+ * @cpu: CPU of the guest, or of the host; or %VHT_CPU_NONE
+ * @guest: its kernel, be it the host's; NULL for the VM's own events
  * @has_host_time: its times are the host's
  * @events: given out so far
  * @lost: events known to be lost, so far
@@ -129,6 +166,11 @@ enum decoder_item_kind {
  * @pid: of the task, -1 if the event does not say
  * @flags: common_flags of ftrace
  * @preempt_count: common_preempt_count of ftrace
+ * @place: of a guest's event: its VM, the vCPU, and where that runs. Of the
+ *	host's: whom it concerns, by the task that it is about (switched to, woken
+ *	up, moved), else by the task that was running
+ * @other: of the host's: another vCPU that it concerns (that of the running task), or
+ *	NULL; until the next call
  */
 struct decoder_item {
 	enum decoder_item_kind kind;
@@ -143,6 +185,8 @@ struct decoder_item {
 	int32_t pid;
 	uint8_t flags;
 	uint8_t preempt_count;
+	struct decoder_place place;
+	const struct decoder_place *other;
 };
 
 struct decoder;
@@ -171,6 +215,10 @@ void decoder_free(struct decoder *decoder);
 
 /**
  * decoder_next - take the next event, or loss, of all streams, in order of time
+ *
+ * Of one time, what comes first is: the host's events but for exits from a
+ * guest, the guests' events in the order of VMs and streams, exits.
+ *
  * @decoder: the decoder
  * @out: the item, written only if there is one; its pointers into the decoder
  *	are valid until decoder_free(), @out->data until the next call
@@ -187,8 +235,18 @@ uint32_t decoder_stream_count(const struct decoder *decoder);
 /** decoder_stream_at - the stream with an index below decoder_stream_count() */
 struct decoder_stream *decoder_stream_at(const struct decoder *decoder, uint32_t index);
 
-/** decoder_vm_count - how many VMs are decoded */
+/** decoder_vm_count - how many VMs are decoded, the host counts as one if it is given out */
 uint32_t decoder_vm_count(const struct decoder *decoder);
+
+/** decoder_has_host - the host's events are decoded, given out or not */
+bool decoder_has_host(const struct decoder *decoder);
+
+/**
+ * decoder_wants_vm - a VM is among those wanted
+ * @decoder: the decoder
+ * @vm: of its recording, not the host
+ */
+bool decoder_wants_vm(const struct decoder *decoder, const struct recording_vm *vm);
 
 /** decoder_vm_classes - the classes of the VMs' own events (hypertrace:vmm_*) */
 const struct class_table *decoder_vm_classes(const struct decoder *decoder);
