@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "error.h"
+#include "format.h"
 #include "kernel/params.h"
 
 #define NAME	"params"
@@ -73,35 +74,6 @@ static const struct {
 	{ "grub", print_grub },
 	{ "libvirt", print_libvirt },
 };
-
-/**
- * parse_bytes - a number of bytes
- * @text: decimal or, after 0x, hexadecimal, with K, M or G behind; NULL leaves @bytes
- * Return: false if it is none, or 0.
- */
-static bool parse_bytes(const char *text, uint64_t *bytes)
-{
-	static const char units[] = "KMG";
-	const char *unit;
-	uint64_t number;
-	unsigned int shift = 0;
-	char *end;
-
-	if (!text)
-		return true;
-	if (!g_ascii_isdigit(*text))
-		return false;
-	number = g_ascii_strtoull(text, &end, g_str_has_prefix(text, "0x") ? 16 : 10);
-	unit = *end ? strchr(units, g_ascii_toupper(*end)) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (!number || number > (UINT64_MAX >> 16 >> shift) || *end)
-		return false;
-	*bytes = number << shift;
-	return true;
-}
 
 /* Return: the index of a name in a table of @count, or -1. */
 static int find(const char *name, const void *table, size_t count, size_t entry_size)

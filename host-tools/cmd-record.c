@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `hypertrace record`: one loop over all VMs. It looks at their rings, sleeps
- * the longer the less there was, and ends when the user, the clock or the last
- * VM says so.
+ * `hypertrace record`: one loop over all VMs, and the host. It looks at their
+ * rings, sleeps the longer the less there was, and ends when the user, the clock
+ * or the last VM says so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,10 @@
 #include "decode/timebase.h"
 #include "error.h"
 #include "format.h"
+#include "host/host.h"
 #include "kernel/keep.h"
 #include "lock.h"
+#include "recording/reader.h"
 #include "session.h"
 #include "vm.h"
 
@@ -46,12 +48,43 @@
 
 #define STATUS_INTERVAL_NS	1000000000ULL
 
+/* What the kernel takes the size of a buffer in is KiB in an int. */
+#define MAX_HOST_BUFFER		(1ULL << 40)
+
+/**
+ * struct record_options - what the command line says
+ * @runtime_dir: where VMs are looked for
+ * @output: the recording
+ * @operands: the VMs, ended by NULL
+ * @globs: events to be enabled in the guests, or NULL
+ * @duration_ns: when to stop, 0 for never
+ * @may_wait: wait for VMs that do not live yet
+ * @profile: of the kernel in a window, or NULL
+ * @has_host: record the host too
+ * @host_globs: its events, NULL for the default
+ * @host_buffer: bytes of each CPU's buffer, 0 for the default
+ */
+struct record_options {
+	const char *runtime_dir;
+	const char *output;
+	char **operands;
+	const char *globs;
+	uint64_t duration_ns;
+	bool may_wait;
+	const struct kernel_profile *profile;
+	bool has_host;
+	const char *host_globs;
+	uint64_t host_buffer;
+};
+
 /**
  * struct recorder - the state of the command
  * @writer: the recording
  * @path: of it
  * @sessions: struct session *, the VMs that are being recorded
  * @finished: struct session *, those that are done
+ * @host: the host's own kernel, NULL if it is not recorded
+ * @is_host_alone: there is no VM to wait for the end of
  * @buffer: scratch space for all of them
  * @signal_fd: SIGINT, SIGTERM and SIGHUP come here
  * @stop_requests: how many of them came
@@ -65,6 +98,8 @@ struct recorder {
 	const char *path;
 	GPtrArray *sessions;
 	GPtrArray *finished;
+	struct host *host;
+	bool is_host_alone;
 	GByteArray *buffer;
 	int signal_fd;
 	unsigned int stop_requests;
@@ -199,12 +234,13 @@ static void pause_for(struct recorder *rec, uint64_t ns)
 }
 
 /**
- * find_targets - the VMs that the command line means
+ * find_targets - the VMs that the command line means: none are fine for the host alone
  * Return: struct vm *[], or NULL with @error set.
  */
-static GPtrArray *find_targets(const char *runtime_dir, char **operands, bool may_wait,
-			       GError **error)
+static GPtrArray *find_targets(const struct record_options *options, GError **error)
 {
+	const char *runtime_dir = options->runtime_dir;
+	char **operands = options->operands;
 	GPtrArray *vms;
 	guint i;
 
@@ -215,7 +251,7 @@ static GPtrArray *find_targets(const char *runtime_dir, char **operands, bool ma
 				i++;
 			else
 				g_ptr_array_remove_index(vms, i);
-		if (!vms->len) {
+		if (!vms->len && !options->has_host) {
 			char *names = vm_names(runtime_dir);
 
 			g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND,
@@ -228,7 +264,7 @@ static GPtrArray *find_targets(const char *runtime_dir, char **operands, bool ma
 	}
 	vms = g_ptr_array_new_with_free_func((GDestroyNotify)vm_free);
 	for (; *operands; operands++) {
-		struct vm *vm = may_wait ? vm_expect(runtime_dir, *operands) :
+		struct vm *vm = options->may_wait ? vm_expect(runtime_dir, *operands) :
 					   vm_find(runtime_dir, *operands, error);
 
 		if (!vm) {
@@ -241,21 +277,39 @@ static GPtrArray *find_targets(const char *runtime_dir, char **operands, bool ma
 }
 
 /**
+ * run_host_pass - look once at the host
+ * @result: raised to how much there was
+ * Return: false with @error set.
+ */
+static bool run_host_pass(struct recorder *rec, enum session_result *result, GError **error)
+{
+	enum session_result one = rec->host ? host_pass(rec->host, error) : SESSION_IDLE;
+
+	if (one == SESSION_FAILED)
+		return false;
+	*result = MAX(*result, one);
+	return true;
+}
+
+/**
  * begin - attach to a VM and begin to record it
- * @may_wait: wait until it lives
  * Return: false with @error set, or without if the user wants an end.
  */
-static bool begin(struct recorder *rec, const struct vm *vm, bool may_wait, const char *globs,
+static bool begin(struct recorder *rec, const struct vm *vm, const struct record_options *options,
 		  GError **error)
 {
+	enum session_result ignored = SESSION_IDLE;
 	struct session *session;
 	struct region *region;
 	const char *name;
 	int control_fd;
 	bool is_dead;
 
-	while (!attach(vm, may_wait, &region, &control_fd, &is_dead, error)) {
+	while (!attach(vm, options->may_wait, &region, &control_fd, &is_dead, error)) {
 		if (!is_dead)
+			return false;
+		/* the host goes on meanwhile */
+		if (!run_host_pass(rec, &ignored, error))
 			return false;
 		pause_for(rec, WAIT_PAUSE_NS);
 		if (count_signals(rec))
@@ -268,7 +322,7 @@ static bool begin(struct recorder *rec, const struct vm *vm, bool may_wait, cons
 	else
 		g_printerr("hypertrace: recording %s (pid %u) to %s\n", name, region->host.pid,
 			   rec->path);
-	session = session_new(name, region, control_fd, rec->writer, globs, error);
+	session = session_new(name, region, control_fd, rec->writer, options->globs, error);
 	if (!session)
 		return false;
 	g_ptr_array_add(rec->sessions, session);
@@ -285,6 +339,18 @@ static void clear_status(struct recorder *rec)
 	rec->has_status_line = false;
 }
 
+static void add_one(const struct session_totals *one, struct session_totals *sum)
+{
+	sum->stats.events += one->stats.events;
+	sum->stats.bytes += one->stats.bytes;
+	sum->stats.packets += one->stats.packets;
+	sum->stats.lost += one->stats.lost;
+	sum->stats.overwritten += one->stats.overwritten;
+	sum->stats.torn += one->stats.torn;
+	sum->stats.before += one->stats.before;
+	sum->damaged += one->damaged;
+}
+
 static void add_totals(GPtrArray *sessions, struct session_totals *sum)
 {
 	guint i;
@@ -293,14 +359,23 @@ static void add_totals(GPtrArray *sessions, struct session_totals *sum)
 		struct session_totals one;
 
 		session_totals(sessions->pdata[i], &one);
-		sum->stats.events += one.stats.events;
-		sum->stats.bytes += one.stats.bytes;
-		sum->stats.packets += one.stats.packets;
-		sum->stats.lost += one.stats.lost;
-		sum->stats.overwritten += one.stats.overwritten;
-		sum->stats.torn += one.stats.torn;
-		sum->stats.before += one.stats.before;
-		sum->damaged += one.damaged;
+		add_one(&one, sum);
+	}
+}
+
+/**
+ * get_totals - sums over everything, past and present
+ */
+static void get_totals(const struct recorder *rec, struct session_totals *sum)
+{
+	struct session_totals host;
+
+	memset(sum, 0, sizeof(*sum));
+	add_totals(rec->sessions, sum);
+	add_totals(rec->finished, sum);
+	if (rec->host) {
+		host_totals(rec->host, &host);
+		add_one(&host, sum);
 	}
 }
 
@@ -309,19 +384,18 @@ static void add_totals(GPtrArray *sessions, struct session_totals *sum)
  */
 static void show_status(struct recorder *rec)
 {
-	struct session_totals sum = { 0 };
+	struct session_totals sum;
 	uint64_t now = clock_mono_ns();
 	double seconds = (double)(now - rec->status_ns) / 1e9;
 	g_autofree char *bytes = NULL, *rate = NULL;
 
 	if (!rec->wants_status || now - rec->status_ns < STATUS_INTERVAL_NS)
 		return;
-	add_totals(rec->sessions, &sum);
-	add_totals(rec->finished, &sum);
+	get_totals(rec, &sum);
 	bytes = format_bytes((double)sum.stats.bytes);
 	rate = format_bytes((double)(sum.stats.bytes - rec->status_bytes) / seconds);
-	g_printerr("\r\033[K%u VM%s  %.0f events/s  %s/s  %s in all  lost: %" G_GUINT64_FORMAT
-		   " events, %" G_GUINT64_FORMAT " packets", rec->sessions->len,
+	g_printerr("\r\033[K%s%u VM%s  %.0f events/s  %s/s  %s in all  lost: %" G_GUINT64_FORMAT
+		   " events, %" G_GUINT64_FORMAT " packets", rec->host ? "host, " : "", rec->sessions->len,
 		   rec->sessions->len == 1 ? "" : "s",
 		   (double)(sum.stats.events - MIN(rec->status_events, sum.stats.events)) / seconds,
 		   rate, bytes, sum.stats.lost, sum.stats.overwritten);
@@ -345,11 +419,11 @@ static bool finish_one(struct recorder *rec, guint index, GError **error)
 }
 
 /**
- * run_pass - look once at all VMs
+ * run_vm_pass - look once at all VMs
  * @result: how much there was
  * Return: false with @error set.
  */
-static bool run_pass(struct recorder *rec, enum session_result *result, GError **error)
+static bool run_vm_pass(struct recorder *rec, enum session_result *result, GError **error)
 {
 	guint i;
 
@@ -381,16 +455,34 @@ static bool run_pass(struct recorder *rec, enum session_result *result, GError *
 }
 
 /**
- * longest_pause - the pause that no VM's rings are too small for
+ * run_pass - look once at all VMs, and the host
+ * @result: how much there was
+ * Return: false with @error set.
+ */
+static bool run_pass(struct recorder *rec, enum session_result *result, GError **error)
+{
+	return run_vm_pass(rec, result, error) && run_host_pass(rec, result, error);
+}
+
+/**
+ * longest_pause - the pause that nobody's rings are too small for
  */
 static uint64_t longest_pause(const struct recorder *rec)
 {
-	uint64_t pause_ns = UINT64_MAX;
+	uint64_t pause_ns = rec->host ? host_pause_ns(rec->host) : UINT64_MAX;
 	guint i;
 
 	for (i = 0; i < rec->sessions->len; i++)
 		pause_ns = MIN(pause_ns, session_pause_ns(rec->sessions->pdata[i]));
 	return pause_ns;
+}
+
+/**
+ * has_work - see whether there is still anything to record
+ */
+static bool has_work(const struct recorder *rec)
+{
+	return rec->sessions->len || rec->is_host_alone;
 }
 
 /**
@@ -403,7 +495,7 @@ static bool run(struct recorder *rec, uint64_t deadline_ns, GError **error)
 	uint64_t pause_ns = MIN_PAUSE_NS, moved_ns = 0;
 	enum session_result result;
 
-	while (rec->sessions->len && !count_signals(rec)) {
+	while (has_work(rec) && !count_signals(rec)) {
 		uint64_t now = clock_mono_ns();
 
 		if (deadline_ns && now >= deadline_ns)
@@ -413,7 +505,7 @@ static bool run(struct recorder *rec, uint64_t deadline_ns, GError **error)
 		show_status(rec);
 		if (result == SESSION_MORE)
 			continue;
-		if (!rec->sessions->len)
+		if (!has_work(rec))
 			break;
 		now = clock_mono_ns();
 		if (result == SESSION_MOVED)
@@ -441,13 +533,35 @@ static bool is_any_flushing(const struct recorder *rec)
 }
 
 /**
- * stop - have the guests flush, take what comes, and finish all VMs
+ * begin_host_side - begin what of the host is recorded beside its VMs
  * Return: false with @error set.
  */
-static bool stop(struct recorder *rec, GError **error)
+static bool begin_host_side(struct recorder *rec, GError **error)
+{
+	if (!rec->host)
+		return true;
+	g_printerr("hypertrace: recording the host to %s\n", rec->path);
+	return host_begin(rec->host, rec->writer, error);
+}
+
+/**
+ * finish_host_side - end it: after the VMs, so that it has all of them
+ * @error: NULL after a failure that has been told
+ * Return: false with @error set.
+ */
+static bool finish_host_side(struct recorder *rec, GError **error)
+{
+	return !rec->host || host_finish(rec->host, error);
+}
+
+/**
+ * stop_vms - have the guests flush, take what comes, and finish all VMs
+ * Return: false with @error set.
+ */
+static bool stop_vms(struct recorder *rec, GError **error)
 {
 	unsigned int requests = rec->stop_requests;
-	enum session_result result;
+	enum session_result result, host_result = SESSION_IDLE;
 	uint64_t deadline;
 	guint i;
 
@@ -455,7 +569,8 @@ static bool stop(struct recorder *rec, GError **error)
 		session_flush(rec->sessions->pdata[i]);
 	deadline = clock_mono_ns() + FLUSH_TIMEOUT_NS;
 	while (is_any_flushing(rec) && clock_mono_ns() < deadline) {
-		if (!run_pass(rec, &result, error))
+		if (!run_vm_pass(rec, &result, error) ||
+		    !run_host_pass(rec, &host_result, error))
 			return false;
 		/* a second Ctrl-C does not wait for the guest */
 		count_signals(rec);
@@ -472,13 +587,23 @@ static bool stop(struct recorder *rec, GError **error)
 
 	deadline = clock_mono_ns() + DRAIN_TIMEOUT_NS;
 	do {
-		if (!run_pass(rec, &result, error))
+		if (!run_vm_pass(rec, &result, error) ||
+		    !run_host_pass(rec, &host_result, error))
 			return false;
 	} while (result != SESSION_IDLE && rec->sessions->len && clock_mono_ns() < deadline);
 	while (rec->sessions->len)
 		if (!finish_one(rec, 0, error))
 			return false;
 	return true;
+}
+
+/**
+ * stop - end the recording of everything
+ * Return: false with @error set.
+ */
+static bool stop(struct recorder *rec, GError **error)
+{
+	return stop_vms(rec, error) && finish_host_side(rec, error);
 }
 
 /**
@@ -567,14 +692,31 @@ static void print_end(const struct session *session)
 		       end_reason_word(end->reason, word), end->text[0] ? ": " : "", end->text);
 }
 
+/**
+ * print_host_summary - the host's streams
+ */
+static void print_host_summary(const struct recorder *rec, struct book *book)
+{
+	GPtrArray *streams = rec->host ? host_summaries(rec->host) : NULL;
+	guint i;
+
+	if (!streams || !streams->len)
+		return;
+	book_select_vm(book, RECORDING_HOST_DIR);
+	for (i = 0; i < streams->len; i++)
+		print_summary_line(book->vm ? book->vm->name : RECORDING_HOST_DIR,
+				   streams->pdata[i], book);
+}
+
 static void print_summary(const struct recorder *rec)
 {
 	struct book book = { .recording = recording_open(rec->path, NULL) };
-	struct session_totals sum = { 0 };
+	struct session_totals sum;
 	guint i, j;
 
 	printf("%-16s %-32s %12s %10s %14s %10s %10s %20s %20s\n", "VM", "stream", "events",
 	       "packets", "bytes", "lost", "missing", "first [s]", "last [s]");
+	print_host_summary(rec, &book);
 	for (i = 0; i < rec->finished->len; i++) {
 		const struct session *session = rec->finished->pdata[i];
 		uint64_t omitted;
@@ -588,16 +730,18 @@ static void print_summary(const struct recorder *rec)
 	}
 	timebase_free(book.timebase);
 	recording_free(book.recording);
-	add_totals(rec->finished, &sum);
+	get_totals(rec, &sum);
 	for (i = 0; i < rec->finished->len; i++)
 		print_end(rec->finished->pdata[i]);
 	printf("recorded %" G_GUINT64_FORMAT " events in %" G_GUINT64_FORMAT " packets, %"
 	       G_GUINT64_FORMAT " bytes to %s\n", sum.stats.events, sum.stats.packets,
 	       sum.stats.bytes, rec->path);
-	printf("lost: %" G_GUINT64_FORMAT " events in the guest, %" G_GUINT64_FORMAT
+	printf("lost: %" G_GUINT64_FORMAT " events in %s, %" G_GUINT64_FORMAT
 	       " packets overwritten in the region (%" G_GUINT64_FORMAT
 	       " while they were read); damaged streams: %" G_GUINT64_FORMAT "\n",
-	       sum.stats.lost, sum.stats.overwritten, sum.stats.torn, sum.damaged);
+	       sum.stats.lost, rec->is_host_alone ? "the host" :
+	       rec->host ? "host and guests" : "the guest",
+	       sum.stats.overwritten, sum.stats.torn, sum.damaged);
 }
 
 /**
@@ -605,9 +749,9 @@ static void print_summary(const struct recorder *rec)
  */
 static bool complete(struct recorder *rec, GError **error)
 {
-	struct session_totals sum = { 0 };
+	struct session_totals sum;
 
-	add_totals(rec->finished, &sum);
+	get_totals(rec, &sum);
 	writer_set_lost(rec->writer, "packets_overwritten", sum.stats.overwritten);
 	writer_set_lost(rec->writer, "packets_torn", sum.stats.torn);
 	writer_set_lost(rec->writer, "streams_damaged", sum.damaged);
@@ -631,7 +775,7 @@ static void keep_profile(struct recorder *rec, const struct kernel_profile *prof
 }
 
 /**
- * abandon - after a failure: let go of the VMs, keep what is written
+ * abandon - after a failure: let go of the VMs and the host, keep what is written
  */
 static void abandon(struct recorder *rec)
 {
@@ -645,6 +789,15 @@ static void abandon(struct recorder *rec)
 		g_clear_error(&ignored);
 		g_ptr_array_add(rec->finished, session);
 	}
+	finish_host_side(rec, NULL);
+}
+
+/**
+ * has_recorded - see whether there is anything to sum up
+ */
+static bool has_recorded(const struct recorder *rec)
+{
+	return rec->finished->len || (rec->host && host_summaries(rec->host)->len);
 }
 
 /**
@@ -685,17 +838,54 @@ static char *default_output(void)
 }
 
 /**
+ * open_host_side - see that what of the host is to be recorded can be
+ *
+ * Nothing is recorded of anybody, and the output not touched, before that.
+ *
+ * Return: false with @error set.
+ */
+static bool open_host_side(struct recorder *rec, const struct record_options *options,
+			   GError **error)
+{
+	if (!options->has_host)
+		return true;
+	if (!writer_check_boot(options->output, error))
+		return false;
+	rec->host = host_new(options->host_globs, options->host_buffer, error);
+	return rec->host != NULL;
+}
+
+/**
+ * begin_all - begin to record: the host first, so that it has all of its VMs
+ * @vms: struct vm *
+ * Return: false with @error set, or without if the user wants an end.
+ */
+static bool begin_all(struct recorder *rec, const struct record_options *options, GPtrArray *vms,
+		      GError **error)
+{
+	guint i;
+
+	rec->writer = writer_new(options->output, error);
+	if (!rec->writer || !begin_host_side(rec, error))
+		return false;
+	for (i = 0; i < vms->len; i++)
+		if (!begin(rec, vms->pdata[i], options, error))
+			return false;
+	rec->is_host_alone = rec->host && !vms->len;
+	return true;
+}
+
+/**
  * record - what is left once the command line is understood
  * Return: the exit code.
  */
-static int record(const char *runtime_dir, const char *output, char **operands, const char *globs,
-		  uint64_t duration_ns, bool may_wait, const struct kernel_profile *profile)
+static int record(const struct record_options *options)
 {
-	struct recorder rec = { .path = output, .signal_fd = open_signals() };
-	GPtrArray *vms = NULL;
+	struct recorder rec = { .path = options->output, .signal_fd = open_signals() };
+	uint64_t duration_ns = options->duration_ns;
+	GPtrArray *vms;
 	GError *error = NULL;
 	int code = 0;
-	guint i;
 
 	rec.sessions = g_ptr_array_new_with_free_func((GDestroyNotify)session_free);
 	rec.finished = g_ptr_array_new_with_free_func((GDestroyNotify)session_free);
@@ -703,29 +893,27 @@ static int record(const char *runtime_dir, const char *output, char **operands, 
 	rec.wants_status = isatty(STDERR_FILENO);
 	raise_file_limit();
 
-	vms = find_targets(runtime_dir, operands, may_wait, &error);
-	if (vms)
-		rec.writer = writer_new(output, &error);
-	for (i = 0; rec.writer && !error && i < vms->len; i++)
-		if (!begin(&rec, vms->pdata[i], may_wait, globs, &error))
-			break;
+	vms = find_targets(options, &error);
+	if (vms && open_host_side(&rec, options, &error))
+		begin_all(&rec, options, vms, &error);
 	rec.status_ns = clock_mono_ns();
 	if (!error && run(&rec, duration_ns ? rec.status_ns + duration_ns : 0, &error) &&
 	    stop(&rec, &error)) {
-		keep_profile(&rec, profile);
+		keep_profile(&rec, options->profile);
 		complete(&rec, &error);
 	}
 
-	if (rec.writer && (rec.sessions->len || rec.finished->len)) {
+	if (rec.writer)
 		abandon(&rec);
+	if (has_recorded(&rec))
 		print_summary(&rec);
-	}
 	if (error)
 		code = cmd_fail(NAME, error);
 
 	g_ptr_array_unref(rec.sessions);
 	g_ptr_array_unref(rec.finished);
 	g_byte_array_unref(rec.buffer);
+	host_free(rec.host);
 	writer_free(rec.writer);
 	if (vms)
 		g_ptr_array_unref(vms);
@@ -736,17 +924,24 @@ static int record(const char *runtime_dir, const char *output, char **operands, 
 int cmd_record(int argc, char **argv)
 {
 	g_autofree char *output = NULL, *events = NULL, *duration = NULL, *runtime_dir = NULL;
-	g_autofree char *kernel = NULL;
+	g_autofree char *kernel = NULL, *host_events = NULL, *host_buffer = NULL;
+	struct record_options options = { 0 };
 	struct kernel_profile *profile = NULL;
 	GError *error = NULL;
-	gboolean may_wait = FALSE, must_be_new = FALSE;
-	uint64_t duration_ns = 0;
+	gboolean may_wait = FALSE, must_be_new = FALSE, has_host = FALSE;
 	int code;
 	const GOptionEntry entries[] = {
 		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
 		  "The recording's directory; one that exists is continued", "DIR" },
 		{ "events", 'e', 0, G_OPTION_ARG_STRING, &events,
 		  "Enable these events in the guest while recording", "SYSTEM:EVENT,..." },
+		{ "host", 0, 0, G_OPTION_ARG_NONE, &has_host,
+		  "Record the host's kernel too (needs the right to trace it)", NULL },
+		{ "host-events", 0, 0, G_OPTION_ARG_STRING, &host_events,
+		  "These events of the host (default: kvm, irq, some of sched)",
+		  "SYSTEM:EVENT,..." },
+		{ "host-buffer", 0, 0, G_OPTION_ARG_STRING, &host_buffer,
+		  "Buffer of each CPU of the host (default: 4M)", "SIZE" },
 		{ "kernel", 'k', 0, G_OPTION_ARG_STRING, &kernel,
 		  "For a window: its kernel's profile (default: the one that fits)", "PROFILE" },
 		{ "for", 0, 0, G_OPTION_ARG_STRING, &duration,
@@ -765,10 +960,13 @@ int cmd_record(int argc, char **argv)
 		       "is over, or until they end. A VM is a name, or a path of its runtime\n"
 		       "directory or of its region file.", entries))
 		return HT_ERROR_USAGE;
-	if (duration && (!parse_duration(duration, &duration_ns) || duration_ns == 0))
+	if (duration && (!parse_duration(duration, &options.duration_ns) || !options.duration_ns))
 		return cmd_usage(NAME, "not a duration: --for=%s", duration);
 	if (may_wait && argc < 2)
 		return cmd_usage(NAME, "--wait needs the name of a VM");
+	if (!parse_bytes(host_buffer, &options.host_buffer) ||
+	    options.host_buffer > MAX_HOST_BUFFER)
+		return cmd_usage(NAME, "not a size, or too large: --host-buffer=%s", host_buffer);
 	if (!output)
 		output = default_output();
 	if (must_be_new && g_file_test(output, G_FILE_TEST_EXISTS)) {
@@ -781,7 +979,16 @@ int cmd_record(int argc, char **argv)
 		profile = kernel_profile_load(kernel, &error);
 	if (error)
 		return cmd_fail(NAME, error);
-	code = record(runtime_dir, output, argv + 1, events, duration_ns, may_wait, profile);
+	options.runtime_dir = runtime_dir;
+	options.output = output;
+	options.operands = argv + 1;
+	options.globs = events;
+	options.may_wait = may_wait;
+	options.profile = profile;
+	/* who says how the host is recorded wants it recorded */
+	options.has_host = has_host || host_events || host_buffer;
+	options.host_globs = host_events;
+	code = record(&options);
 	kernel_profile_free(profile);
 	return code;
 }

@@ -3,6 +3,7 @@
 #include "format.h"
 
 #include <glib.h>
+#include <string.h>
 
 char *format_bytes(double bytes)
 {
@@ -34,4 +35,28 @@ char *format_date(uint64_t real_ns)
 	g_free(text);
 	g_date_time_unref(date);
 	return full;
+}
+
+bool parse_bytes(const char *text, uint64_t *bytes)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	uint64_t number;
+	unsigned int shift = 0;
+	char *end;
+
+	if (!text)
+		return true;
+	if (!g_ascii_isdigit(*text))
+		return false;
+	number = g_ascii_strtoull(text, &end, g_str_has_prefix(text, "0x") ? 16 : 10);
+	unit = *end ? strchr(units, g_ascii_toupper(*end)) : NULL;
+	if (unit) {
+		shift = 10 * (unit - units + 1);
+		end++;
+	}
+	if (!number || number > (UINT64_MAX >> 16 >> shift) || *end)
+		return false;
+	*bytes = number << shift;
+	return true;
 }

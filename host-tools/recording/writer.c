@@ -140,20 +140,61 @@ static bool load_ini(struct writer *writer, GError **error)
 }
 
 /**
+ * host_boot_id - which boot of the host this is
+ * Return: to be freed with g_free(), "" if it cannot be found out.
+ */
+static char *host_boot_id(void)
+{
+	char *boot_id = NULL;
+
+	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot_id, NULL, NULL))
+		return g_strdup("");
+	return g_strchomp(boot_id);
+}
+
+/**
+ * is_of_this_boot - see that a key file is of the boot that is running
+ * @file: recording.ini or host.ini
+ * @group: its group
+ * Return: false with @error set.
+ */
+static bool is_of_this_boot(GKeyFile *file, const char *group, const char *path, GError **error)
+{
+	g_autofree char *there = g_key_file_get_string(file, group, "boot_id", NULL);
+	g_autofree char *here = host_boot_id();
+
+	if (here[0] && g_strcmp0(here, there) == 0)
+		return true;
+	g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
+		    "recording is of another boot of the host, whose clock was another: "
+		    "path=%s boot_id=%s, now %s", path, there ? there : "", here);
+	return false;
+}
+
+bool writer_check_boot(const char *path, GError **error)
+{
+	g_autofree char *ini = g_build_filename(path, "recording.ini", NULL);
+	g_autoptr(GKeyFile) file = g_key_file_new();
+
+	/* what is wrong with a file that cannot be read writer_new() says */
+	if (!g_key_file_load_from_file(file, ini, G_KEY_FILE_NONE, NULL))
+		return true;
+	return is_of_this_boot(file, "recording", path, error);
+}
+
+/**
  * make_ini - begin a recording.ini
  */
 static bool make_ini(struct writer *writer, GError **error)
 {
 	GKeyFile *ini = writer->ini;
 	struct utsname host;
-	char *boot_id = NULL;
+	char *boot_id = host_boot_id();
 
 	uname(&host);
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot_id, NULL, NULL))
-		boot_id = g_strdup("");
 	g_key_file_set_uint64(ini, "recording", "version", RECORDING_VERSION);
 	g_key_file_set_string(ini, "recording", "tool", "hypertrace " HYPERTRACE_VERSION);
-	g_key_file_set_string(ini, "recording", "boot_id", g_strchomp(boot_id));
+	g_key_file_set_string(ini, "recording", "boot_id", boot_id);
 	g_key_file_set_string(ini, "recording", "hostname", host.nodename);
 	g_key_file_set_string(ini, "recording", "release", host.release);
 	g_key_file_set_uint64(ini, "recording", "start_mono_ns", clock_mono_ns());
@@ -342,6 +383,81 @@ struct writer_vm *writer_vm_new(struct writer *writer, const struct region_host 
 	}
 	g_free(name);
 	return vm;
+}
+
+static bool write_host_ini(const char *path, GError **error)
+{
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_autofree char *boot_id = host_boot_id();
+	struct utsname host;
+
+	uname(&host);
+	g_key_file_set_string(file, "host", "hostname", host.nodename);
+	g_key_file_set_string(file, "host", "release", host.release);
+	g_key_file_set_string(file, "host", "machine", host.machine);
+	g_key_file_set_string(file, "host", "boot_id", boot_id);
+	g_key_file_set_uint64(file, "host", "cpus", (guint64)sysconf(_SC_NPROCESSORS_ONLN));
+	return save_key_file(file, path, error);
+}
+
+/**
+ * check_host_ini - see that a host.ini is of this boot too
+ * Return: false with @error set.
+ */
+static bool check_host_ini(const char *path, GError **error)
+{
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	GError *cause = NULL;
+
+	if (g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &cause))
+		return is_of_this_boot(file, "host", path, error);
+	g_set_error(error, HT_ERROR, HT_ERROR_FORMAT, "cannot read key file: path=%s: %s", path,
+		    cause->message);
+	g_error_free(cause);
+	return false;
+}
+
+/**
+ * make_run - make the directory of a new run
+ * @generation: set to its number
+ * Return: false with @error set.
+ */
+static bool make_run(const char *path, uint32_t *generation, GError **error)
+{
+	uint32_t number;
+
+	for (number = 1; number; number++) {
+		g_autofree char *name = g_strdup_printf("1.%u", number);
+		g_autofree char *run = g_build_filename(path, name, NULL);
+
+		if (mkdir(run, 0700) == 0) {
+			*generation = number;
+			return true;
+		}
+		if (errno != EEXIST)
+			return set_errno_error(error, "make directory", run);
+	}
+	errno = EEXIST;
+	return set_errno_error(error, "make directory", path);
+}
+
+struct writer_vm *writer_host_new(struct writer *writer, uint32_t *generation, GError **error)
+{
+	g_autofree char *path = g_build_filename(writer->path, RECORDING_HOST_DIR, NULL);
+	g_autofree char *ini = g_build_filename(path, "host.ini", NULL);
+	struct writer_vm *host;
+
+	if (!is_of_this_boot(writer->ini, "recording", writer->path, error) ||
+	    !make_dir(path, error))
+		return NULL;
+	if (!(g_file_test(ini, G_FILE_TEST_EXISTS) ? check_host_ini(ini, error) :
+						      write_host_ini(ini, error)) ||
+	    !make_run(path, generation, error))
+		return NULL;
+	host = g_new0(struct writer_vm, 1);
+	host->path = g_steal_pointer(&path);
+	host->name = g_strdup(RECORDING_HOST_DIR);
+	return host;
 }
 
 void writer_vm_free(struct writer_vm *vm)

@@ -66,7 +66,31 @@ struct writer_vm *writer_vm_new(struct writer *writer, const struct region_host 
 				GError **error);
 
 /**
- * writer_vm_free - forget a VM
+ * writer_check_boot - see that the host may be recorded to a place
+ * @path: of a recording, or of one that will be made
+ * @error: %HT_ERROR_FORMAT if a recording of another boot of a host is there, or
+ *	one that does not say of which: two boots have no clock in common
+ *
+ * For before writer_new(): nothing is changed there.
+ *
+ * Return: false with @error set.
+ */
+bool writer_check_boot(const char *path, GError **error);
+
+/**
+ * writer_host_new - make the host's directory, or find it, and begin a new run
+ * @writer: the writer
+ * @generation: number of the run: 1, 2, 3...; written on success
+ * @error: as writer_check_boot(), or an I/O error
+ *
+ * The streams of a run are made with writer_stream_new() in epoch 1.
+ *
+ * Return: the host, to be freed with writer_vm_free(), or NULL.
+ */
+struct writer_vm *writer_host_new(struct writer *writer, uint32_t *generation, GError **error);
+
+/**
+ * writer_vm_free - forget a VM, or the host
  * @vm: the VM, or NULL
  */
 void writer_vm_free(struct writer_vm *vm);
