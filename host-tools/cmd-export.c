@@ -14,6 +14,7 @@ static const struct {
 	bool (*export)(const struct export_request *request, GError **error);
 } formats[] = {
 	{ "ctf", export_ctf },
+	{ "perfetto", export_perfetto },
 	{ "trace.dat", export_trace_dat },
 };
 
@@ -53,7 +54,7 @@ int cmd_export(int argc, char **argv)
 	gboolean omits_lttng = FALSE;
 	const GOptionEntry entries[] = {
 		{ "to", 't', 0, G_OPTION_ARG_STRING, &to,
-		  "Format of the trace (default: ctf)", "ctf|trace.dat" },
+		  "Format of the trace (default: ctf)", "ctf|trace.dat|perfetto" },
 		{ "names", 0, 0, G_OPTION_ARG_STRING, &names,
 		  "Names of events and fields: LTTng's (default) or the kernel's", "lttng|ftrace" },
 		{ "vm", 0, 0, G_OPTION_ARG_STRING, &vm, "Only VMs whose name fits", "GLOB" },
@@ -76,7 +77,7 @@ int cmd_export(int argc, char **argv)
 	if (argc != 3)
 		usage = "give a recording and what to make";
 	else if (format == G_N_ELEMENTS(formats))
-		usage = "--to takes ctf or trace.dat";
+		usage = "--to takes ctf, trace.dat or perfetto";
 	else if (names && format)
 		usage = "--names is for ctf";
 	else if ((lttng || omits_lttng) && format)

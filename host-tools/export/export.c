@@ -5,6 +5,20 @@
 #include "export/export.h"
 
 #include "decode/decoder.h"
+#include "error.h"
+
+struct decoder *export_open_decoder(const struct export_request *request,
+				    const struct decoder_options *options, GError **error)
+{
+	struct decoder *decoder = decoder_open(request->recording, options, error);
+
+	if (!decoder || decoder_vm_count(decoder))
+		return decoder;
+	g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND, "no such VM in %s: %s",
+		    request->recording, request->vm ? request->vm : "(any)");
+	decoder_free(decoder);
+	return NULL;
+}
 
 void export_warn(const struct export_request *request, const char *format, ...)
 {

@@ -32,6 +32,7 @@ struct export_request {
 };
 
 struct decoder;
+struct decoder_options;
 
 /**
  * export_ctf - export as a directory of CTF, by babeltrace2's sink
@@ -49,6 +50,24 @@ bool export_ctf(const struct export_request *request, GError **error);
  * Return: false with @error set, and then nothing stands at the output.
  */
 bool export_trace_dat(const struct export_request *request, GError **error);
+
+/**
+ * export_perfetto - export as one file for Perfetto
+ * @request: what and where to; @request->names is not used
+ * @error: as export_ctf()
+ * Return: false with @error set, and then nothing stands at the output.
+ */
+bool export_perfetto(const struct export_request *request, GError **error);
+
+/**
+ * export_open_decoder - open the recording, if there is something in it to export
+ * @request: what
+ * @options: how
+ * @error: as decoder_open(); HT_ERROR_NOT_FOUND: no VM fits
+ * Return: the decoder, to be freed with decoder_free(), or NULL.
+ */
+struct decoder *export_open_decoder(const struct export_request *request,
+				    const struct decoder_options *options, GError **error);
 
 /** export_warn - add a sentence to what the user should know */
 void export_warn(const struct export_request *request, const char *format, ...)

@@ -902,22 +902,15 @@ bool export_trace_dat(const struct export_request *request, GError **error)
 	const struct decoder_options options = { .naming = NAMING_FTRACE, .vm = request->vm };
 	struct export export = { .pages_fd = -1 };
 	struct output output;
-	bool done;
+	bool done = false;
 
-	export.decoder = decoder_open(request->recording, &options, error);
+	export.decoder = export_open_decoder(request, &options, error);
 	if (!export.decoder)
 		return false;
-	if (!decoder_vm_count(export.decoder)) {
-		g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND, "no such VM in %s: %s",
-			    request->recording, request->vm ? request->vm : "(any)");
-		done = false;
-	} else {
-		done = output_init(&output, request->out, error);
-		if (done) {
-			done = export_to(&export, output.partial, error) &&
-			       output_commit(&output, output.partial, error);
-			output_fini(&output);
-		}
+	if (output_init(&output, request->out, error)) {
+		done = export_to(&export, output.partial, error) &&
+		       output_commit(&output, output.partial, error);
+		output_fini(&output);
 	}
 	export_add_warnings(request, export.decoder);
 	if (export.too_big)
