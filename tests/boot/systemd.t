@@ -132,7 +132,7 @@ def initcalls(t, made, found):
 
 
 def whole(t):
-    for config in ('direct-seabios-1', 'direct-seabios-4', 'grub-ovmf-1'):
+    for config in ('direct-seabios-1', 'direct-seabios-4', 'grub-ovmf-4'):
         made = systemd.recording(config)
         found = report(made.recording)
         vcpus = found['meta']['vcpus']
