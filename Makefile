@@ -7,6 +7,7 @@
 #   make            build everything
 #   make demo       trace a stock kernel from boot to shutdown, show the result
 #   make check      the whole test suite
+#   make lab        a shell on a KVM host in QEMU, with a traced guest: docs/lab.md
 #   make bench      the figures of docs/benchmarks.md
 #   make install    the host tools, under PREFIX (default /usr/local)
 #   make clean      remove build/; the cache stays
@@ -22,7 +23,7 @@ KERNELS := 6.12 6.1
 all: build/ready
 
 # Later parts need what earlier ones leave in build/: one recipe, in order.
-.PHONY: all demo check bench install clean build/ready
+.PHONY: all demo check lab bench install clean build/ready
 build/ready:
 	$(Q)build-aux/all $(if $(V),-v) $(KERNELS)
 
@@ -32,6 +33,10 @@ demo:
 
 check: build/ready
 	$(Q)tests/run
+
+lab:
+	$(Q)build-aux/all $(if $(V),-v) 6.12
+	$(Q)tests/lab/lab
 
 bench: build/ready
 	$(Q)tests/bench/run

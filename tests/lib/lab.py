@@ -36,7 +36,7 @@ class Lab(vm.Guest):
     """The lab's host. Commands (sh) are run as root, in the work tree.
 
     share       a directory that both machines see under the same path, and both can write
-    terminal    the second serial port is a person's, not sh()'s: its chardev's arguments
+    terminal    the second serial port is a person's terminal, 'ROWSxCOLUMNS', not sh()'s
     """
 
     def __init__(self, directory, cpus=2, memory='5G', append='', extra=(), terminal=None):
@@ -46,7 +46,7 @@ class Lab(vm.Guest):
         # mitigations and checks of the TSC against slower clocks are nothing but time lost here
         line = ('console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable clocksource=tsc mitigations=off '
                 'nowatchdog rdinit=/lab lab.top=%s lab.share=%s lab.kernel=%s %s%s' % (
-                    vm.TOP, self.share, kernel, 'lab.terminal ' if terminal else '', append))
+                    vm.TOP, self.share, kernel, 'lab.terminal=%s ' % terminal if terminal else '', append))
         super().__init__(
             directory, name='lab', kernel=KERNEL, cpus=cpus, memory=memory, accelerator='tcg', has_device=False,
             boot=['-kernel', os.path.join(kernel, 'vmlinuz'), '-initrd', initramfs(directory), '-append', line],

@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 300
+"""`make lab` as a person has it: on a terminal, with a guest that is recorded, and a clean end."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import tap
+import vm
+
+PROMPT = 'lab# '
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, argv):
+        self.fd, theirs = pty.openpty()
+        self.process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        self.text = ''
+
+    def until(self, pattern, bound=vm.BOUND):
+        """Read until PATTERN; return what came before it."""
+        end = time.monotonic() + bound
+        while not (match := re.search(pattern, self.text)):
+            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+                raise vm.Timeout('waited %d s for %r: %r' % (bound, pattern, self.text[-2000:]))
+            try:
+                self.text += os.read(self.fd, 65536).decode(errors='replace')
+            except OSError:
+                raise EOFError('the program ended: %r' % self.text[-2000:]) from None
+        before, self.text = self.text[:match.start()], self.text[match.end():]
+        return before
+
+    def type(self, line):
+        os.write(self.fd, line.encode() + b'\n')
+        return self.until(PROMPT)
+
+
+def lab(t):
+    terminal = Terminal([os.path.join(vm.TOP, 'tests/lab/lab')])
+    try:
+        t.note(terminal.until(PROMPT, 200))
+        found = terminal.type('guest dmesg | grep -i hypervisor')
+        t.ok(re.search(r'Hypervisor detected: KVM', found), 'the guest runs under KVM', found)
+        found = terminal.type('hypertrace list')
+        t.ok(re.search(r'\bvm +running +ready\b', found), 'the guest is in the list, with its driver', found)
+        t.ok(re.search(r'\d+ +\d+\r?\n', found), 'a recorder is attached', found)
+        found = terminal.type('hypertrace view recording | tail -n 3')
+        t.ok(len(re.findall(r'\d+\.\d{9} \S+ ', found)) >= 3, 'what happens can be looked at', found)
+        os.write(terminal.fd, b'sleep 1000\n')
+        terminal.until('sleep 1000')
+        os.write(terminal.fd, b'\x03')
+        t.ok('^C' in terminal.until(PROMPT), '^C is for the command')
+        os.write(terminal.fd, b'exit\n')
+        t.note(terminal.until('what was recorded is in', 120))
+        t.equal(terminal.process.wait(60), 0, 'exit ends it, and all is well')
+    finally:
+        terminal.process.kill()
+        terminal.process.wait()
+    check = vm.tool('check', os.path.join(vm.BUILD, 'lab', 'recording'), check=False)
+    t.equal(check.returncode, 0, 'the recording stays, and is whole')
+    t.note(check.stdout + check.stderr)
+
+
+tap.main(lab)
