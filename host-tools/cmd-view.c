@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hypertrace view: a recording as text, one line an event, all VMs and CPUs in
- * one order of time.
+ * hypertrace view: a recording as text, one line an event, all VMs, the host and
+ * all CPUs in one order of time.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +16,8 @@
 
 #define FLUSH_SIZE	(1 << 16)
 #define MAX_CPUS	65536
+/* Columns are not made wider than this for a long name. */
+#define MAX_NAME_WIDTH	16
 
 /* How the time of a line is written. */
 enum time_form {
@@ -24,12 +26,28 @@ enum time_form {
 	TIME_FORM_UTC,
 };
 
+/* A limit of the time shown. */
+struct limit {
+	uint64_t time;
+	bool is_relative;	/* since the first event */
+	bool is_real;		/* a time of day, else of the host's CLOCK_MONOTONIC */
+};
+
 struct view {
 	struct decoder *decoder;
 	enum time_form time_form;
 	gboolean has_delta;
 	GPtrArray *globs;		/* GPatternSpec * of event names; NULL: all */
-	uint8_t *cpus;			/* MAX_CPUS flags; NULL: all */
+	uint8_t *cpus;			/* MAX_CPUS flags: of guests; NULL: all */
+	uint8_t *vcpus;			/* likewise */
+	uint8_t *host_cpus;		/* likewise */
+	bool has_systems;		/* more than one: each line says which it is of */
+	bool has_places;		/* the host was recorded: each line says where */
+	size_t name_width;
+	size_t place_width;
+	struct limit from_limit;
+	struct limit to_limit;
+	bool has_begun;			/* @from and @to are known */
 	uint64_t from;
 	uint64_t to;
 	int64_t head;			/* lines left, negative: no limit */
@@ -87,11 +105,37 @@ static bool view_wants_class(struct view *view, struct event_class *class)
 	return class->user == &yes;
 }
 
+static bool has_cpu(const uint8_t *cpus, uint32_t cpu)
+{
+	return cpu < MAX_CPUS && cpus[cpu];
+}
+
+static bool wants_cpu(const struct view *view, const struct decoder_item *item)
+{
+	return !item->stream->vm->is_host && has_cpu(view->cpus, item->stream->cpu);
+}
+
+/* Whom a loss on the host concerns nobody knows: it is shown. */
+static bool wants_vcpu(const struct view *view, const struct decoder_item *item)
+{
+	if (item->kind == DECODER_LOST && item->stream->vm->is_host)
+		return true;
+	return has_cpu(view->vcpus, item->place.vcpu) ||
+	       (item->other && has_cpu(view->vcpus, item->other->vcpu));
+}
+
+static bool wants_host_cpu(const struct view *view, const struct decoder_item *item)
+{
+	return has_cpu(view->host_cpus, item->stream->vm->is_host ? item->stream->cpu :
+								     item->place.host_cpu);
+}
+
 static bool view_wants(struct view *view, const struct decoder_item *item)
 {
 	if (item->end_time < view->from || item->time > view->to)
 		return false;
-	if (view->cpus && (item->stream->cpu >= MAX_CPUS || !view->cpus[item->stream->cpu]))
+	if ((view->cpus && !wants_cpu(view, item)) || (view->vcpus && !wants_vcpu(view, item)) ||
+	    (view->host_cpus && !wants_host_cpu(view, item)))
 		return false;
 	if (item->kind == DECODER_LOST)
 		return true;
@@ -137,13 +181,64 @@ static void view_time(struct view *view, const struct decoder_item *item)
 	view->last_time = item->time;
 }
 
+static void view_pad(struct view *view, size_t begin, size_t width)
+{
+	for (size_t used = view->text.used - begin; used < width; used++)
+		text_bytes(&view->text, " ", 1);
+}
+
+/* The name of a system: the host is "host" on whatever machine. */
+static const char *system_name(const struct recording_vm *vm)
+{
+	return vm->is_host ? DECODER_HOST_NAME : vm->name;
+}
+
+/* ":v001" or "@003", "---" for a number that is not known */
+static void view_number(struct view *view, const char *before, uint32_t number)
+{
+	text_string(&view->text, before);
+	if (number == VHT_CPU_NONE)
+		text_bytes(&view->text, "---", 3);
+	else
+		text_padded(&view->text, number, 3);
+}
+
+static void view_vcpu(struct view *view, const struct decoder_place *place)
+{
+	text_string(&view->text, place->vm->name);
+	view_number(view, ":v", place->vcpu);
+	view_number(view, "@", place->host_cpu);
+	if (place->is_assumed)
+		text_bytes(&view->text, "?", 1);
+}
+
+/* The vCPU that it is of, or concerns, and where that runs: "web:v001@003". */
+static void view_vcpus(struct view *view, const struct decoder_item *item)
+{
+	size_t begin = view->text.used;
+
+	if (item->place.vm)
+		view_vcpu(view, &item->place);
+	else
+		text_bytes(&view->text, "-", 1);
+	if (item->other) {
+		text_bytes(&view->text, ",", 1);
+		view_vcpu(view, item->other);
+	}
+	view_pad(view, begin, view->place_width);
+	text_bytes(&view->text, " ", 1);
+}
+
 static void view_place(struct view *view, const struct decoder_item *item)
 {
 	struct text *text = &view->text;
 
-	if (decoder_vm_count(view->decoder) > 1) {
+	if (view->has_systems) {
+		size_t begin = text->used + 1;
+
 		text_bytes(text, " ", 1);
-		text_string(text, item->stream->vm->name);
+		text_string(text, system_name(item->stream->vm));
+		view_pad(view, begin, view->name_width);
 	}
 	text_bytes(text, " [", 2);
 	if (item->stream->cpu == VHT_CPU_NONE)
@@ -151,6 +246,8 @@ static void view_place(struct view *view, const struct decoder_item *item)
 	else
 		text_padded(text, item->stream->cpu, 3);
 	text_bytes(text, "] ", 2);
+	if (view->has_places)
+		view_vcpus(view, item);
 }
 
 static void view_event(struct view *view, const struct decoder_item *item)
@@ -212,12 +309,59 @@ static void view_item(struct view *view, const struct decoder_item *item)
 		view_flush(view);
 }
 
+/* What the limits are on the timeline, now that its first event is known. */
+static uint64_t limit_time(const struct view *view, const struct limit *limit, uint64_t first)
+{
+	uint64_t time = limit->time;
+
+	if (limit->is_relative)
+		return time > UINT64_MAX - first ? UINT64_MAX : first + time;
+	if (!limit->is_real)
+		return time;
+	if (view->real_offset > 0 && time < (uint64_t)view->real_offset)
+		return 0;
+	return time - view->real_offset;
+}
+
+static void view_begin(struct view *view, const struct decoder_item *item)
+{
+	view->has_begun = true;
+	view->from = limit_time(view, &view->from_limit, item->time);
+	view->to = limit_time(view, &view->to_limit, item->time);
+}
+
+/* Columns that fit all that is shown. */
+static void view_set_columns(struct view *view)
+{
+	const GPtrArray *vms = decoder_recording(view->decoder)->vms;
+	size_t width = 0;
+
+	view->has_systems = decoder_vm_count(view->decoder) > 1;
+	view->has_places = decoder_has_host(view->decoder);
+	for (guint i = 0; i < vms->len; i++) {
+		const struct recording_vm *vm = vms->pdata[i];
+		size_t length = strlen(system_name(vm));
+
+		if (vm->is_host) {
+			view->name_width = MAX(view->name_width, length);
+			continue;
+		}
+		width = MAX(width, length);
+		if (decoder_wants_vm(view->decoder, vm))
+			view->name_width = MAX(view->name_width, length);
+	}
+	view->name_width = MIN(view->name_width, MAX_NAME_WIDTH);
+	view->place_width = MIN(width, MAX_NAME_WIDTH) + strlen(":v000@000");
+}
+
 static void view_run(struct view *view)
 {
 	struct decoder_item item;
 	char *line;
 
 	while (view->head && !view->is_closed && decoder_next(view->decoder, &item)) {
+		if (G_UNLIKELY(!view->has_begun))
+			view_begin(view, &item);
 		if (!view_wants(view, &item)) {
 			if (item.time > view->to)
 				break;
@@ -267,10 +411,21 @@ bad:
 	return NULL;
 }
 
+/* ".5" of a second, added to @ns. Return: what is behind it. */
+static const char *parse_fraction(const char *string, uint64_t *ns)
+{
+	uint64_t scale = 100000000;
+
+	if (*string == '.')
+		for (string++; g_ascii_isdigit(*string); string++, scale /= 10)
+			*ns += (*string - '0') * scale;
+	return string;
+}
+
 /* "12.5" seconds, as view prints them. Return: false if it is none. */
 static bool parse_seconds(const char *string, uint64_t *ns)
 {
-	uint64_t second, scale = 100000000;
+	uint64_t second;
 	char *end;
 
 	if (!g_ascii_isdigit(*string))
@@ -279,10 +434,41 @@ static bool parse_seconds(const char *string, uint64_t *ns)
 	if (second > G_MAXINT64 / 1000000000)
 		return false;
 	*ns = second * 1000000000;
-	if (*end == '.')
-		for (end++; g_ascii_isdigit(*end); end++, scale /= 10)
-			*ns += (*end - '0') * scale;
-	return !*end;
+	return !*parse_fraction(end, ns);
+}
+
+/* "2026-11-21T16:29:23.5Z", UTC unless it says otherwise. */
+static bool parse_date(const char *string, uint64_t *ns)
+{
+	GTimeZone *utc = g_time_zone_new_utc();
+	GDateTime *date = g_date_time_new_from_iso8601(string, utc);
+	const char *point = strchr(string, '.');
+	gint64 second;
+
+	g_time_zone_unref(utc);
+	if (!date)
+		return false;
+	second = g_date_time_to_unix(date);
+	g_date_time_unref(date);
+	if (second < 0 || second > G_MAXINT64 / 1000000000)
+		return false;
+	*ns = (uint64_t)second * 1000000000;
+	/* GDateTime knows microseconds only. */
+	if (point)
+		parse_fraction(point, ns);
+	return true;
+}
+
+/* "12.5", "+1.5" after the first event, or a time of day. Nothing is fine, too. */
+static bool parse_limit(const char *string, struct limit *limit)
+{
+	if (!string)
+		return true;
+	*limit = (struct limit) { .is_relative = *string == '+' };
+	if (parse_seconds(string + limit->is_relative, &limit->time))
+		return true;
+	limit->is_real = parse_date(string, &limit->time);
+	return limit->is_real;
 }
 
 static GPtrArray *parse_globs(char **events)
@@ -300,6 +486,116 @@ static GPtrArray *parse_globs(char **events)
 	return globs;
 }
 
+/* What the command line says, as text. */
+struct arguments {
+	char **events;
+	char *cpus;
+	char *vcpus;
+	char *host_cpus;
+	char *vm;
+	char *from;
+	char *to;
+	char *names;
+	gboolean with_host;
+	gboolean no_host;
+	gboolean utc;
+	gboolean relative;
+	gboolean raw;
+};
+
+static void arguments_fini(struct arguments *arguments)
+{
+	g_strfreev(arguments->events);
+	g_free(arguments->cpus);
+	g_free(arguments->vcpus);
+	g_free(arguments->host_cpus);
+	g_free(arguments->vm);
+	g_free(arguments->from);
+	g_free(arguments->to);
+	g_free(arguments->names);
+}
+
+static bool set_cpus(const char *list, uint8_t **cpus)
+{
+	if (list)
+		*cpus = parse_cpus(list);
+	return !list || *cpus;
+}
+
+/* Return: what is wrong, or NULL. */
+static const char *view_set(struct view *view, const struct arguments *arguments)
+{
+	if (arguments->names && strcmp(arguments->names, "lttng") &&
+	    strcmp(arguments->names, "ftrace"))
+		return "--names takes lttng or ftrace";
+	if (!set_cpus(arguments->cpus, &view->cpus) || !set_cpus(arguments->vcpus, &view->vcpus) ||
+	    !set_cpus(arguments->host_cpus, &view->host_cpus))
+		return "--cpu, --vcpu and --host-cpu take numbers and ranges, e.g. 0,2-3";
+	if (!parse_limit(arguments->from, &view->from_limit) ||
+	    !parse_limit(arguments->to, &view->to_limit))
+		return "--from and --to take seconds, e.g. 12.5, +1.5 after the first event, or a "
+		       "time of day, e.g. 2026-11-21T16:29:23Z";
+	if (arguments->utc + arguments->relative + arguments->raw > 1)
+		return "give one of --utc, --relative and --raw";
+	if (arguments->raw && (view->from_limit.is_real || view->to_limit.is_real))
+		return "--raw has no time of day";
+	if (arguments->with_host && arguments->no_host)
+		return "give one of --with-host and --no-host";
+	view->time_form = arguments->utc ? TIME_FORM_UTC :
+			  arguments->relative ? TIME_FORM_RELATIVE : TIME_FORM_SECONDS;
+	if (arguments->events)
+		view->globs = parse_globs(arguments->events);
+	return NULL;
+}
+
+static enum decoder_host host_option(const struct arguments *arguments)
+{
+	if (arguments->no_host)
+		return DECODER_HOST_SILENT;
+	if (arguments->with_host || !arguments->vm)
+		return DECODER_HOST_CONCERNED;
+	/* The host itself, or a VM with where it ran. */
+	return g_pattern_match_simple(arguments->vm, DECODER_HOST_NAME) ? DECODER_HOST_BY_NAME :
+									   DECODER_HOST_SILENT;
+}
+
+/* Show it all. Return: the exit code. */
+static int view_recording(struct view *view, const char *path, const struct arguments *arguments)
+{
+	struct decoder_options options = {
+		.naming = g_strcmp0(arguments->names, "ftrace") ? NAMING_LTTNG : NAMING_FTRACE,
+		.vm = arguments->vm,
+		.host = host_option(arguments),
+		.is_raw = arguments->raw,
+	};
+	GError *error = NULL;
+	int status = 0;
+
+	view->decoder = decoder_open(path, &options, &error);
+	if (!view->decoder)
+		return cmd_fail("view", error);
+	for (guint i = 0; i < decoder_warnings(view->decoder)->len; i++)
+		g_printerr("hypertrace view: %s\n",
+			   (char *)g_ptr_array_index(decoder_warnings(view->decoder), i));
+	view->real_offset = decoder_recording(view->decoder)->start_real_ns -
+			    decoder_recording(view->decoder)->start_mono_ns;
+	view_set_columns(view);
+	signal(SIGPIPE, SIG_IGN);
+	text_init(&view->text);
+	view_run(view);
+	text_fini(&view->text);
+	if (view->error) {
+		g_set_error(&error, HT_ERROR, HT_ERROR_FAILED, "cannot write output: %s",
+			    g_strerror(view->error));
+		status = cmd_fail("view", error);
+	}
+	if (view->lost)
+		g_printerr("hypertrace view: %" G_GUINT64_FORMAT " event%s lost\n", view->lost,
+			   view->lost == 1 ? "" : "s");
+	decoder_free(view->decoder);
+	return status;
+}
+
 /**
  * cmd_view - print a recording as text
  * @argc: number of arguments
@@ -308,88 +604,54 @@ static GPtrArray *parse_globs(char **events)
  */
 int cmd_view(int argc, char **argv)
 {
-	struct view view = { .head = -1, .tail = -1, .to = UINT64_MAX };
-	struct decoder_options options = { 0 };
-	char **events = NULL, *cpus = NULL, *from = NULL, *to = NULL, *names = NULL, *vm = NULL;
-	gboolean utc = FALSE, relative = FALSE, raw = FALSE;
+	struct view view = { .head = -1, .tail = -1, .to_limit.time = UINT64_MAX };
+	struct arguments arguments = { 0 };
 	const GOptionEntry entries[] = {
-		{ "event", 'e', 0, G_OPTION_ARG_STRING_ARRAY, &events,
+		{ "event", 'e', 0, G_OPTION_ARG_STRING_ARRAY, &arguments.events,
 		  "Only events whose name, or SYSTEM:NAME, fits one of these", "GLOB[,GLOB...]" },
-		{ "cpu", 'c', 0, G_OPTION_ARG_STRING, &cpus, "Only these guest CPUs", "LIST" },
-		{ "vm", 0, 0, G_OPTION_ARG_STRING, &vm, "Only VMs whose name fits", "GLOB" },
-		{ "from", 0, 0, G_OPTION_ARG_STRING, &from, "Begin at this time", "SECONDS" },
-		{ "to", 0, 0, G_OPTION_ARG_STRING, &to, "End after this time", "SECONDS" },
+		{ "vm", 0, 0, G_OPTION_ARG_STRING, &arguments.vm,
+		  "Only VMs whose name fits; the host's is \"host\"", "GLOB" },
+		{ "with-host", 0, 0, G_OPTION_ARG_NONE, &arguments.with_host,
+		  "With --vm: also the host's events that concern these VMs", NULL },
+		{ "no-host", 0, 0, G_OPTION_ARG_NONE, &arguments.no_host,
+		  "No events of the host", NULL },
+		{ "cpu", 'c', 0, G_OPTION_ARG_STRING, &arguments.cpus,
+		  "Only these CPUs of guests", "LIST" },
+		{ "vcpu", 0, 0, G_OPTION_ARG_STRING, &arguments.vcpus,
+		  "Only events of these vCPUs, or that concern them", "LIST" },
+		{ "host-cpu", 0, 0, G_OPTION_ARG_STRING, &arguments.host_cpus,
+		  "Only what happened on these CPUs of the host", "LIST" },
+		{ "from", 0, 0, G_OPTION_ARG_STRING, &arguments.from, "Begin at this time",
+		  "SECONDS|+SECONDS|DATE" },
+		{ "to", 0, 0, G_OPTION_ARG_STRING, &arguments.to, "End after this time",
+		  "SECONDS|+SECONDS|DATE" },
 		{ "head", 0, 0, G_OPTION_ARG_INT64, &view.head, "Only the first N lines", "N" },
 		{ "tail", 0, 0, G_OPTION_ARG_INT64, &view.tail, "Only the last N lines", "N" },
-		{ "names", 0, 0, G_OPTION_ARG_STRING, &names,
+		{ "names", 0, 0, G_OPTION_ARG_STRING, &arguments.names,
 		  "Names of events and fields: LTTng's (default) or the kernel's", "lttng|ftrace" },
 		{ "delta", 'd', 0, G_OPTION_ARG_NONE, &view.has_delta,
 		  "Also the time since the line before", NULL },
-		{ "relative", 'r', 0, G_OPTION_ARG_NONE, &relative,
+		{ "relative", 'r', 0, G_OPTION_ARG_NONE, &arguments.relative,
 		  "Times since the first line", NULL },
-		{ "utc", 0, 0, G_OPTION_ARG_NONE, &utc, "Times of day, in UTC", NULL },
-		{ "raw", 0, 0, G_OPTION_ARG_NONE, &raw, "Times of the guest's own clocks", NULL },
+		{ "utc", 0, 0, G_OPTION_ARG_NONE, &arguments.utc, "Times of day, in UTC", NULL },
+		{ "raw", 0, 0, G_OPTION_ARG_NONE, &arguments.raw,
+		  "Times of the guest's own clocks", NULL },
 		{ 0 },
 	};
-	const char *usage = NULL;
-	GError *error = NULL;
-	int status = 0;
+	const char *usage;
+	int status;
 
 	if (!cmd_parse(&argc, &argv, "DIR", "Print a recording as text.", entries)) {
 		status = HT_ERROR_USAGE;
-		goto out;
+	} else {
+		usage = argc == 2 ? view_set(&view, &arguments) : "give one recording";
+		status = usage ? cmd_usage("view", "%s", usage) :
+				 view_recording(&view, argv[1], &arguments);
 	}
-	if (argc != 2)
-		usage = "give one recording";
-	else if (names && strcmp(names, "lttng") && strcmp(names, "ftrace"))
-		usage = "--names takes lttng or ftrace";
-	else if (cpus && !(view.cpus = parse_cpus(cpus)))
-		usage = "--cpu takes numbers and ranges, e.g. 0,2-3";
-	else if ((from && !parse_seconds(from, &view.from)) || (to && !parse_seconds(to, &view.to)))
-		usage = "--from and --to take seconds, e.g. 12.5";
-	else if (utc + relative + raw > 1)
-		usage = "give one of --utc, --relative and --raw";
-	if (usage) {
-		status = cmd_usage("view", "%s", usage);
-		goto out;
-	}
-	view.time_form = utc ? TIME_FORM_UTC : relative ? TIME_FORM_RELATIVE : TIME_FORM_SECONDS;
-	if (events)
-		view.globs = parse_globs(events);
-	options.naming = names && !strcmp(names, "ftrace") ? NAMING_FTRACE : NAMING_LTTNG;
-	options.vm = vm;
-	options.is_raw = raw;
-	view.decoder = decoder_open(argv[1], &options, &error);
-	if (!view.decoder) {
-		status = cmd_fail("view", error);
-		goto out;
-	}
-	for (guint i = 0; i < decoder_warnings(view.decoder)->len; i++)
-		g_printerr("hypertrace view: %s\n",
-			   (char *)g_ptr_array_index(decoder_warnings(view.decoder), i));
-	view.real_offset = decoder_recording(view.decoder)->start_real_ns -
-			   decoder_recording(view.decoder)->start_mono_ns;
-	signal(SIGPIPE, SIG_IGN);
-	text_init(&view.text);
-	view_run(&view);
-	text_fini(&view.text);
-	if (view.error) {
-		g_set_error(&error, HT_ERROR, HT_ERROR_FAILED, "cannot write output: %s",
-			    g_strerror(view.error));
-		status = cmd_fail("view", error);
-	}
-	if (view.lost)
-		g_printerr("hypertrace view: %" G_GUINT64_FORMAT " event%s lost\n", view.lost,
-			   view.lost == 1 ? "" : "s");
-	decoder_free(view.decoder);
-out:
-	g_strfreev(events);
-	g_free(cpus);
-	g_free(vm);
-	g_free(from);
-	g_free(to);
-	g_free(names);
+	arguments_fini(&arguments);
 	g_free(view.cpus);
+	g_free(view.vcpus);
+	g_free(view.host_cpus);
 	if (view.globs)
 		g_ptr_array_unref(view.globs);
 	return status;

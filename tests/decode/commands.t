@@ -19,6 +19,7 @@ import tap  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD = os.environ.get('HYPERTRACE_BUILD', os.path.join(TOP, 'build', 'host'))
 TOOL = os.path.join(BUILD, 'host-tools', 'hypertrace')
+MAKE_HOST = os.path.join(BUILD, 'tests', 'decode', 'make-host-recording')
 
 
 def run(*argv, **options):
@@ -202,6 +203,54 @@ def two_vms(test, scratch):
             'one of them is the trace itself')
 
 
+def host(test, scratch):
+    """Two VMs and the host: columns and filters."""
+    path = os.path.join(scratch, 'host')
+    subprocess.run([MAKE_HOST, path], check=True)
+    lines = view(path)
+
+    def after(line):
+        return int(line[12:14]) if line.startswith('1000.0000000') else 99
+
+    test.equal([line for line in lines if after(line) == 12],
+               ['1000.000000012 host [001] web:v000@001 CPU 0/KVM-101 kvm_x86_entry: { vcpu_id = 0 }',
+                '1000.000000012 web  [000] web:v000@001 answer-42 numbered: { number = 12 }'],
+               'system, CPU, and vCPU with its place; the entry before what the guest did')
+    test.equal([line for line in lines if after(line) in (14, 35)],
+               ['1000.000000014 db   [000] db:v000@003? answer-42 numbered: { number = 14 }',
+                '1000.000000035 host [003] web:v000@003,db:v000@003 CPU 0/KVM-201 sched_switch: '
+                '{ prev_tid = 201, next_tid = 101 }'], 'a vCPU assumed, two concerned')
+    for what, argv, wanted in (
+            ('--no-host', ['--no-host'], lambda line: ' host [' not in line),
+            ('--vm and --with-host', ['--vm', 'web', '--with-host'],
+             lambda line: ' web  [' in line or ' web:' in line or ',web:' in line or
+             ' host [' in line and '***' in line),
+            ('--cpu is of guests', ['--cpu', '0', '--no-host'],
+             lambda line: ' [000] ' in line and ' host [' not in line),
+            ('--vcpu', ['--vcpu', '1-2'], lambda line: re.search(r'v00[12]@', line) or
+             ' host [' in line and '***' in line),
+            ('--host-cpu', ['--host-cpu', '1'], lambda line: ' host [001]' in line or
+             ' host [' not in line and '@001' in line),
+            ('all of them', ['--vm', 'web', '--with-host', '--vcpu', '0', '--host-cpu', '1',
+                             '-e', 'kvm_*'],
+             lambda line: ' host [001]' in line and ' web:v000' in line and 'kvm_x86' in line),
+            ('--from and --to after the first event', ['--from', '+0.000000007', '--to',
+                                                       '+0.000000009'],
+             lambda line: 12 <= after(line) <= 14),
+            ('--from and --to by the clock', ['--from', '2023-11-14T22:30:00.000000012Z', '--to',
+                                              '2023-11-14T23:30:00.000000014+01'],
+             lambda line: 12 <= after(line) <= 14)):
+        test.equal(view(*argv, path), [line for line in lines if wanted(line)], what)
+    test.equal(view('--vm', 'web', path),
+               [line.replace(' web  [', ' [') for line in lines if ' web  [' in line],
+               '--vm: a VM, and where it ran')
+    test.equal(view('--vm', 'host', path),
+               [line.replace(' host [', ' [') for line in lines if ' host [' in line], '--vm host')
+    for argv in (['--with-host', '--no-host'], ['--from', '+x'], ['--to', '2023-11-14'],
+                 ['--vcpu', 'x'], ['--raw', '--from', '2023-11-14T22:30:01Z']):
+        test.equal(run(TOOL, 'view', *argv, path).returncode, 2, 'usage: ' + ' '.join(argv))
+
+
 def trace_properties(test, scratch):
     """What readers of kernel traces look for."""
     path = make_recording(scratch, 'properties')
@@ -219,7 +268,7 @@ def trace_properties(test, scratch):
 
 def commands(test):
     with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
-        for part in (choice, refuse, losses, two_vms, trace_properties):
+        for part in (choice, refuse, losses, two_vms, host, trace_properties):
             part(test, scratch)
 
 
