@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Relations between clocks: from measured points to a map that is a line
- * between neighbours and goes on at the ends (docs/specs/recording.md, "Times").
+ * between neighbours and goes on at the ends, with a bound of its error
+ * everywhere (docs/specs/recording.md, "Times").
+ *
+ * A map has more than one part where the first clock was set: a value of it may
+ * then mean several moments. Which one is meant follows from the order in which
+ * values come; a cursor remembers it. Who asks for the values of one stream in
+ * their order, with a cursor of its own, gets times that do not go back.
  */
 #ifndef HYPERTRACE_DECODE_CLOCK_H
 #define HYPERTRACE_DECODE_CLOCK_H
@@ -19,6 +25,68 @@
 struct clock_map;
 
 /**
+ * enum clock_joint - the relation between a point and the one before it
+ * @CLOCK_LINE: a line
+ * @CLOCK_BREAK: not a line: one of the clocks stood still
+ * @CLOCK_JUMP: the first clock was set meanwhile, nobody knows when: a new part
+ */
+enum clock_joint {
+	CLOCK_LINE,
+	CLOCK_BREAK,
+	CLOCK_JUMP,
+};
+
+/**
+ * struct clock_point - one measured point
+ * @from: time in the first clock
+ * @to: time in the second at the same moment
+ * @error: half the width of the measurement, in units of the second clock
+ * @number: what it is called where it is dropped
+ * @joint: to the point before it in the second clock; for %CLOCK_JUMP: the one
+ *	added before it
+ * @is_lone: nothing is known between it and its neighbours, but for the order
+ */
+struct clock_point {
+	uint64_t from;
+	uint64_t to;
+	uint64_t error;
+	uint64_t number;
+	enum clock_joint joint;
+	bool is_lone;
+};
+
+/**
+ * enum clock_fault - why a point was dropped
+ * @CLOCK_FAULT_OFF: it lies far off the line of its neighbours
+ * @CLOCK_FAULT_BACK: time would go back because of it
+ */
+enum clock_fault {
+	CLOCK_FAULT_OFF,
+	CLOCK_FAULT_BACK,
+};
+
+/**
+ * struct clock_dropped - a point that was dropped
+ * @number: of the point
+ * @fault: why
+ * @off: of %CLOCK_FAULT_OFF: how far it lies off, in units of the second clock
+ */
+struct clock_dropped {
+	uint64_t number;
+	enum clock_fault fault;
+	double off;
+};
+
+/**
+ * struct clock_cursor - a place in a map, zero at first; members are private
+ */
+struct clock_cursor {
+	uint32_t part;
+	uint32_t line;
+	uint64_t last;
+};
+
+/**
  * clock_map_new - an empty map
  * @slope: expected units of the second clock per unit of the first, 0 if unknown;
  *	used where the points are too close together to tell
@@ -32,44 +100,81 @@ struct clock_map *clock_map_new(double slope, uint64_t spacing);
 void clock_map_free(struct clock_map *map);
 
 /**
- * clock_map_add - one measured point, in any order
+ * clock_map_add - add a point: in any order, but for jumps
  * @map: the map, not finished
- * @from: time in the first clock
- * @to: time in the second at the same moment
- * @error: half the width of the measurement, in units of either clock: smaller
- *	is better
- * @is_break: the relation between this point and the one before it (in the
- *	second clock) is not a line: one of the clocks stood still
+ * @point: the point
  */
-void clock_map_add(struct clock_map *map, uint64_t from, uint64_t to, uint64_t error,
-		   bool is_break);
+void clock_map_add(struct clock_map *map, const struct clock_point *point);
 
 /**
  * clock_map_finish - drop what cannot be, and make the lines
  * @map: the map
+ * @dropped: struct clock_dropped, those dropped are added, as far as they are few
+ *	enough to tell; may be NULL
  * Return: how many points were dropped because they contradict the others.
  */
-uint32_t clock_map_finish(struct clock_map *map);
+uint32_t clock_map_finish(struct clock_map *map, GArray *dropped);
 
 /** clock_map_is_empty - there is no point left: the map maps nothing */
 bool clock_map_is_empty(const struct clock_map *map);
 
+/** clock_map_part_count - how many parts a finished map has */
+uint32_t clock_map_part_count(const struct clock_map *map);
+
+/**
+ * clock_map_part - the part of a map that a value belongs to
+ * @map: a finished map that is not empty
+ * @from: time in the first clock
+ * @cursor: the caller's place in the map, kept between calls
+ * Return: its number.
+ */
+uint32_t clock_map_part(const struct clock_map *map, uint64_t from, struct clock_cursor *cursor);
+
 /**
  * clock_map_compose - a map through a second one
- * @first: from clock A to clock B, finished
+ * @firsts: finished maps from clock A to clock B, one for each part of @second,
+ *	NULL or empty where there is none; of each only the first part counts
  * @second: from clock B to clock C, finished
  * Return: a finished map from A to C, to be freed with clock_map_free().
  */
-struct clock_map *clock_map_compose(const struct clock_map *first,
+struct clock_map *clock_map_compose(struct clock_map *const *firsts,
 				    const struct clock_map *second);
+
+/**
+ * clock_map_add_error - what is before a time is known less well
+ * @map: a finished map
+ * @before: time in the first clock
+ * @error: to be added to the bound before that, in units of the second clock
+ */
+void clock_map_add_error(struct clock_map *map, uint64_t before, uint64_t error);
 
 /**
  * clock_map_apply - map a time
  * @map: a finished map that is not empty
  * @from: time in the first clock
- * @hint: a place in the map, kept by the caller between calls, 0 at first
+ * @cursor: the caller's place in the map, kept between calls
  * Return: the time in the second clock, not below 0.
  */
-uint64_t clock_map_apply(const struct clock_map *map, uint64_t from, uint32_t *hint);
+uint64_t clock_map_apply(const struct clock_map *map, uint64_t from, struct clock_cursor *cursor);
+
+/**
+ * clock_map_bound - how well a time is known
+ * @map: a finished map that is not empty
+ * @from: time in the first clock, the one that clock_map_apply() was asked for last
+ * @cursor: the same
+ * Return: the true time lies within +- this of what clock_map_apply() gave, in
+ * units of the second clock.
+ */
+uint64_t clock_map_bound(const struct clock_map *map, uint64_t from,
+			 const struct clock_cursor *cursor);
+
+/**
+ * clock_map_worst_bound - the largest bound in a stretch of time
+ * @map: a finished map that is not empty
+ * @first: its begin in the first clock
+ * @last: its end
+ * Return: as clock_map_bound().
+ */
+uint64_t clock_map_worst_bound(const struct clock_map *map, uint64_t first, uint64_t last);
 
 #endif

@@ -39,7 +39,7 @@ struct stream {
 	bool has_packet;		/* @page or @records is inside one */
 	const struct clock_map *map;	/* NULL: times are shown as they are */
 	const struct timebase *timebase; /* of a window: the map changes with the kernel */
-	uint32_t hint;
+	struct clock_cursor clock_place;	/* in @map */
 	struct class_table *classes;
 	struct place_kernel *kernel;	/* of the host's streams */
 	const uint32_t *host_cpu;	/* where the stream's vCPU runs now, or NULL */
@@ -92,9 +92,9 @@ static void G_GNUC_PRINTF(2, 3) warn(struct decoder *decoder, const char *format
 	va_end(args);
 }
 
-static uint64_t stream_time(const struct stream *stream, uint64_t raw, uint32_t *hint)
+static uint64_t stream_time(struct stream *stream, uint64_t raw)
 {
-	return stream->map ? clock_map_apply(stream->map, raw, hint) : raw;
+	return stream->map ? clock_map_apply(stream->map, raw, &stream->clock_place) : raw;
 }
 
 /* A packet's counts: what it says was lost before it, given the events in it. */
@@ -191,7 +191,7 @@ static void stream_take_window_meta(struct stream *stream, const struct recordin
 	    !stream->timebase)
 		return;
 	stream->map = timebase_window_map(stream->timebase, stream->pub.epoch, meta.kernel);
-	stream->hint = 0;
+	stream->clock_place = (struct clock_cursor){ 0 };
 }
 
 /* Open the next packet that has events of the stream's kind. */
@@ -384,7 +384,7 @@ static bool stream_advance(const struct decoder *decoder, struct stream *stream)
 			stream_report_loss(stream, true);
 			return true;
 		}
-		time = stream_time(stream, item->raw_time, &stream->hint);
+		time = stream_time(stream, item->raw_time);
 		if (G_UNLIKELY(stream->has_time && time < stream->last_time)) {
 			if (item->raw_time < stream->first_pair ||
 			    stream->pub.source == VHT_SOURCE_WINDOW)

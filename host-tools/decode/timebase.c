@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The times of one VM; see timebase.h. */
+/*
+ * The times of one VM; see timebase.h.
+ *
+ * Clock records are in the order in which the device wrote them. Of those of an
+ * epoch what cannot be is dropped first: times that go back, errors that say
+ * nothing. What is left makes a map from counter to host for each vCPU that a
+ * record names, and one of the records that are of all; a record of all belongs to
+ * each vCPU's map too.
+ */
 #include "timebase.h"
 
 #include "wire/window.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Source clocks that count nanoseconds. */
@@ -17,25 +26,69 @@ static const char *const ns_clocks[] = {
 #define RECORD_SPACING	0
 /* ... and after the last one the VM may have gone on for that long. */
 #define RECORD_PERIOD	1500000000ULL
+/* A record that knows its moment no better than this says nothing. */
+#define ABSURD_ERROR	1000000000U
+/* Of an epoch's records those that are kept; more are thinned out. */
+#define MAX_RECORDS	65536
 
 /* Kernels of all windows together. */
 #define MAX_WINDOW_CLOCKS	4096
+/* Maps of single vCPUs, of all epochs. */
+#define MAX_VCPU_CLOCKS	4096
 
 /*
- * The clock of one source while one driver lived. From one driver to the next it
- * may have stood still: in a guest that was suspended it did.
+ * Before a kernel has found its clock source the clocks it offers go by the timer
+ * tick, of which the slowest has 10 ms; then they may step by one or two of them.
  */
-struct source_clock {
-	const struct recording_generation *generation;
-	char *name;
-	struct clock_map *pairs;	/* source clock -> counter */
-	struct clock_map *map;		/* source clock -> host; NULL if unknown */
+#define EARLY_ERROR	20000000ULL
+
+/* How the guest's counter is known. */
+enum counter_method {
+	METHOD_NONE,
+	METHOD_TICKS,
+	METHOD_TSC_OFFSET,
+	METHOD_POINTS,
+};
+
+static const char *const counter_methods[] = { "none", "ticks", "tsc-offset", "points" };
+static const char *const pair_methods[] = {
+	"none", "pairs+ticks", "pairs+tsc-offset", "pairs+points",
+};
+
+/* A clock record of an epoch. */
+struct record {
+	struct clock_record pub;
+	uint64_t number;		/* among all of the VM, from 1 */
+	bool is_dropped;
+};
+
+/* The guest's counter as one vCPU has it, or all. */
+struct counter_clock {
+	struct clock_map *map;		/* counter -> host */
+	enum counter_method method;
 };
 
 /* The guest's counter in one epoch. */
 struct epoch_map {
 	uint32_t epoch;
-	struct clock_map *map;		/* counter -> host */
+	GArray *records;		/* struct record; NULL once the maps are made */
+	struct counter_clock all;
+	GHashTable *vcpus;		/* vCPU index -> struct counter_clock * */
+};
+
+/*
+ * The clock of one source while one driver lived, on all CPUs or on one. From one
+ * driver to the next it may have stood still: in a guest that was suspended it did.
+ */
+struct source_clock {
+	const struct recording_generation *generation;
+	char *name;
+	uint32_t cpu;			/* of the guest; VHT_CPU_NONE: all */
+	char *kind;			/* its name in the guest; NULL if nothing says */
+	const struct counter_clock *counter;
+	GPtrArray *pairs;		/* struct clock_map *: to each part of @counter's map */
+	uint64_t first_pair;		/* the earliest time of a pair; UINT64_MAX: none */
+	struct clock_map *map;		/* source clock -> host; NULL if unknown */
 };
 
 /*
@@ -54,17 +107,29 @@ struct window_clock {
 struct timebase {
 	const struct recording_vm *vm;
 	GPtrArray *warnings;
+	struct vcpu_map *vcpus;
+	uint64_t counter_hz;
+	uint32_t vcpu_clocks;		/* maps of single vCPUs, in all epochs */
 	GPtrArray *clocks;		/* struct source_clock * */
 	GPtrArray *epochs;		/* struct epoch_map * */
 	GPtrArray *windows;		/* struct window_clock * */
 };
+
+static void counter_clock_free(void *data)
+{
+	struct counter_clock *clock = data;
+
+	clock_map_free(clock->map);
+	g_free(clock);
+}
 
 static void source_clock_free(void *data)
 {
 	struct source_clock *clock = data;
 
 	g_free(clock->name);
-	clock_map_free(clock->pairs);
+	g_free(clock->kind);
+	g_ptr_array_unref(clock->pairs);
 	clock_map_free(clock->map);
 	g_free(clock);
 }
@@ -73,35 +138,358 @@ static void epoch_map_free(void *data)
 {
 	struct epoch_map *epoch = data;
 
-	clock_map_free(epoch->map);
+	if (epoch->records)
+		g_array_unref(epoch->records);
+	clock_map_free(epoch->all.map);
+	g_hash_table_unref(epoch->vcpus);
 	g_free(epoch);
 }
 
-static void warn_dropped(struct timebase *timebase, uint32_t dropped, const char *what,
-			 uint32_t epoch)
+static void G_GNUC_PRINTF(2, 3) warn(struct timebase *timebase, const char *format, ...)
 {
-	if (dropped && timebase->warnings)
-		g_ptr_array_add(timebase->warnings, g_strdup_printf(
-			"%s: %s in epoch %u that contradict the others: %u, not used",
-			timebase->vm->name, what, epoch, dropped));
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (!timebase->warnings)
+		return;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_ptr_array_add(timebase->warnings, g_strdup_printf("%s: %s", timebase->vm->name, text));
 }
 
-/* The name that trace_clock gives to a source's clock; NULL if nothing says. */
-static char *source_clock_name(const struct recording_generation *generation, const char *name)
+/* Each fault is told once, however many maps the record is in. */
+static void warn_record(struct timebase *timebase, const struct record *record, const char *why)
 {
-	g_autofree char *key = g_strdup_printf("source.%s.clock", name);
+	warn(timebase, "clock record %" PRIu64 " (epoch %u) is not used: %s", record->number,
+	     record->pub.epoch, why);
+}
 
-	return recording_generation_env(generation, key);
+static struct epoch_map *find_epoch(const struct timebase *timebase, uint32_t number)
+{
+	for (guint i = 0; i < timebase->epochs->len; i++) {
+		struct epoch_map *epoch = g_ptr_array_index(timebase->epochs, i);
+
+		if (epoch->epoch == number)
+			return epoch;
+	}
+	return NULL;
+}
+
+static void add_epoch(struct timebase *timebase, uint32_t number)
+{
+	struct epoch_map *epoch;
+
+	if (find_epoch(timebase, number))
+		return;
+	epoch = g_new0(struct epoch_map, 1);
+	epoch->epoch = number;
+	epoch->records = g_array_new(FALSE, FALSE, sizeof(struct record));
+	epoch->vcpus = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
+					     counter_clock_free);
+	g_ptr_array_add(timebase->epochs, epoch);
+}
+
+/* Of the periodic ones every second goes. */
+static void thin_records(GArray *records)
+{
+	struct record *r = (struct record *)records->data;
+	guint kept = 0;
+
+	for (guint i = 0; i < records->len; i++)
+		if (i & 1 || r[i].pub.reason != VHT_CLOCK_REASON_PERIODIC)
+			r[kept++] = r[i];
+	/* nothing but changes of state: what comes next matters no more */
+	g_array_set_size(records, MIN(kept, MAX_RECORDS * 3 / 4));
+}
+
+/* Epochs of which the VM's own stream tells, though nothing was traced in them. */
+static bool has_events(const struct recording_vm *vm, uint32_t epoch)
+{
+	struct recording_records it;
+	struct vmm_event event;
+
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_vmm_event(&it, &event))
+		if (event.epoch == epoch)
+			return true;
+	return false;
+}
+
+static void warn_strangers(struct timebase *timebase, uint64_t count, const struct record *first)
+{
+	g_autofree char *why = NULL;
+
+	if (!count || has_events(timebase->vm, first->pub.epoch))
+		return;
+	why = g_strdup_printf("nothing else is of that epoch%s", count > 1 ?
+			      ", and that is not the only one" : "");
+	warn_record(timebase, first, why);
+}
+
+static void collect_records(struct timebase *timebase)
+{
+	struct recording_records it;
+	struct record record = { .number = 0 }, stranger = { .number = 0 };
+	uint64_t strangers = 0;
+
+	recording_records_init(&it, timebase->vm->vmm_stream);
+	while (recording_next_clock_record(&it, &record.pub)) {
+		struct epoch_map *epoch = find_epoch(timebase, record.pub.epoch);
+
+		record.number++;
+		if (!epoch) {
+			if (!strangers++)
+				stranger = record;
+			continue;
+		}
+		if (!timebase->counter_hz)
+			timebase->counter_hz = record.pub.counter_hz;
+		if (epoch->records->len >= MAX_RECORDS)
+			thin_records(epoch->records);
+		g_array_append_val(epoch->records, record);
+	}
+	warn_strangers(timebase, strangers, &stranger);
+}
+
+/* What a bad record is told with; of many only some. */
+struct complaints {
+	struct timebase *timebase;
+	uint32_t count;
+};
+
+#define MAX_COMPLAINTS	8
+
+static void complain(struct complaints *complaints, struct record *record, const char *why)
+{
+	record->is_dropped = true;
+	if (complaints->count++ < MAX_COMPLAINTS)
+		warn_record(complaints->timebase, record, why);
+}
+
+static bool is_other_clock(const struct record *a, const struct record *b)
+{
+	return a->pub.host_counter && b->pub.host_counter &&
+	       (a->pub.offset != b->pub.offset || a->pub.scale != b->pub.scale);
+}
+
+/* The longest run of records, as written, whose times do not go back. */
+static void drop_unordered(GArray *records, struct complaints *complaints)
+{
+	struct record *r = (struct record *)records->data;
+	guint *tails = g_new(guint, records->len + 1), *previous = g_new(guint, records->len + 1);
+	bool *is_kept = g_new0(bool, records->len + 1);
+	guint length = 0;
+
+	for (guint i = 0; i < records->len; i++) {
+		guint low = 0, high = length;
+
+		if (r[i].is_dropped)
+			continue;
+		while (low < high) {
+			guint middle = (low + high) / 2;
+
+			if (r[tails[middle]].pub.mono_ns <= r[i].pub.mono_ns)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		previous[i] = low ? tails[low - 1] : G_MAXUINT;
+		tails[low] = i;
+		if (low == length)
+			length++;
+	}
+	for (guint i = length ? tails[length - 1] : G_MAXUINT; i != G_MAXUINT; i = previous[i])
+		is_kept[i] = true;
+	for (guint i = 0; i < records->len; i++)
+		if (!is_kept[i] && !r[i].is_dropped)
+			complain(complaints, &r[i], "it is from before the records before it, "
+				 "or after those after it");
+	g_free(tails);
+	g_free(previous);
+	g_free(is_kept);
+}
+
+/* A record whose offset is nobody else's, among others that agree. */
+static void drop_strange_offsets(GArray *records, struct complaints *complaints)
+{
+	struct record *r = (struct record *)records->data, *before = NULL, *middle = NULL;
+
+	for (guint i = 0; i < records->len; i++) {
+		if (r[i].is_dropped)
+			continue;
+		if (before && before->pub.cpu == r[i].pub.cpu && middle->pub.cpu == r[i].pub.cpu &&
+		    before->pub.host_counter && r[i].pub.host_counter &&
+		    is_other_clock(before, middle) && is_other_clock(middle, &r[i]) &&
+		    !is_other_clock(before, &r[i])) {
+			complain(complaints, middle, "its offset is not that of the records around it");
+			middle = &r[i];
+			continue;
+		}
+		before = middle;
+		middle = &r[i];
+	}
+}
+
+static void clean_records(struct timebase *timebase, struct epoch_map *epoch)
+{
+	struct complaints complaints = { timebase, 0 };
+	struct record *r = (struct record *)epoch->records->data;
+	guint kept = 0;
+
+	for (guint i = 0; i < epoch->records->len; i++)
+		if (r[i].pub.error_ns >= ABSURD_ERROR)
+			complain(&complaints, &r[i], "its error is more than a second");
+	drop_unordered(epoch->records, &complaints);
+	drop_strange_offsets(epoch->records, &complaints);
+	for (guint i = 0; i < epoch->records->len; i++)
+		if (!r[i].is_dropped)
+			r[kept++] = r[i];
+	g_array_set_size(epoch->records, kept);
+	if (complaints.count > MAX_COMPLAINTS)
+		warn(timebase, "and %u clock records more of epoch %u are not used",
+		     complaints.count - MAX_COMPLAINTS, epoch->epoch);
+}
+
+/* Where the VM stood, a line ends; where the counter was set, nobody knows when. */
+static enum clock_joint record_joint(const struct record *before, const struct record *record)
+{
+	bool is_back = before && record->pub.counter < before->pub.counter;
+
+	switch (record->pub.reason) {
+	case VHT_CLOCK_REASON_RESUME:
+	case VHT_CLOCK_REASON_MIGRATION:
+	case VHT_CLOCK_REASON_RESET:
+	case VHT_CLOCK_REASON_START:
+		return is_back ? CLOCK_JUMP : CLOCK_BREAK;
+	case VHT_CLOCK_REASON_CHANGED:
+		return before ? CLOCK_JUMP : CLOCK_LINE;
+	default:
+		return before && is_other_clock(before, record) ? CLOCK_JUMP : CLOCK_LINE;
+	}
+}
+
+static void warn_dropped(struct timebase *timebase, uint32_t epoch, uint32_t count,
+			 const GArray *dropped, const char *what)
+{
+	guint told = MIN(dropped->len, MAX_COMPLAINTS);
+
+	for (guint i = 0; i < told; i++) {
+		const struct clock_dropped *point = &g_array_index(dropped, struct clock_dropped, i);
+		g_autofree char *off = g_strdup_printf("it lies %.0f off its neighbours' line",
+						       point->off);
+
+		warn(timebase, "%s %" PRIu64 " (epoch %u) is not used: %s", what,
+		     point->number, epoch, point->fault == CLOCK_FAULT_OFF ? off :
+		     "time would go back with it");
+	}
+	if (count > told)
+		warn(timebase, "%u more of that kind (%s, epoch %u) are not used", count - told, what,
+		     epoch);
+}
+
+/**
+ * make_counter - the map of one vCPU's counter
+ * @cpu: its index; VHT_CPU_NONE: only of the records that are of all
+ */
+static void make_counter(struct timebase *timebase, struct epoch_map *epoch, uint32_t cpu,
+			 struct counter_clock *clock)
+{
+	g_autoptr(GArray) dropped = g_array_new(FALSE, FALSE, sizeof(struct clock_dropped));
+	const struct record *before = NULL;
+	uint32_t count;
+
+	clock->map = clock_map_new(timebase->counter_hz ? 1e9 / timebase->counter_hz : 0,
+				   RECORD_SPACING);
+	for (guint i = 0; i < epoch->records->len; i++) {
+		const struct record *record = &g_array_index(epoch->records, struct record, i);
+		struct clock_point point = {
+			.from = record->pub.counter, .to = record->pub.mono_ns,
+			.error = record->pub.error_ns, .number = record->number,
+			.is_lone = record->pub.kind == VHT_CLOCK_KIND_POINT,
+		};
+
+		if (record->pub.cpu != VHT_CPU_NONE && record->pub.cpu != cpu)
+			continue;
+		point.joint = record_joint(before, record);
+		clock_map_add(clock->map, &point);
+		before = record;
+		if (point.is_lone)
+			clock->method = METHOD_POINTS;
+		else if (clock->method != METHOD_POINTS && record->pub.host_counter)
+			clock->method = METHOD_TSC_OFFSET;
+		else if (clock->method == METHOD_NONE)
+			clock->method = METHOD_TICKS;
+	}
+	count = clock_map_finish(clock->map, dropped);
+	if (cpu == VHT_CPU_NONE) {
+		warn_dropped(timebase, epoch->epoch, count, dropped, "clock record");
+	} else if (count) {
+		g_autofree char *what = g_strdup_printf("vCPU %u: clock record", cpu);
+
+		warn_dropped(timebase, epoch->epoch, count, dropped, what);
+	}
+}
+
+static void make_vcpu_counter(struct timebase *timebase, struct epoch_map *epoch, uint32_t cpu)
+{
+	struct counter_clock *clock;
+
+	if (cpu == VHT_CPU_NONE || timebase->vcpu_clocks >= MAX_VCPU_CLOCKS ||
+	    g_hash_table_contains(epoch->vcpus, GUINT_TO_POINTER(cpu)))
+		return;
+	clock = g_new0(struct counter_clock, 1);
+	make_counter(timebase, epoch, cpu, clock);
+	g_hash_table_insert(epoch->vcpus, GUINT_TO_POINTER(cpu), clock);
+	if (++timebase->vcpu_clocks == MAX_VCPU_CLOCKS)
+		warn(timebase, "clock records of more than %u vCPUs: the rest are not used",
+		     MAX_VCPU_CLOCKS);
+}
+
+static void make_counters(struct timebase *timebase, struct epoch_map *epoch)
+{
+	uint32_t any = VHT_CPU_NONE;
+
+	clean_records(timebase, epoch);
+	for (guint i = 0; i < epoch->records->len; i++) {
+		uint32_t cpu = g_array_index(epoch->records, struct record, i).pub.cpu;
+
+		make_vcpu_counter(timebase, epoch, cpu);
+		any = MIN(any, cpu);
+	}
+	make_counter(timebase, epoch, VHT_CPU_NONE, &epoch->all);
+	/* each record names a vCPU: who is none of them has the first one's clock */
+	if (clock_map_is_empty(epoch->all.map) && any != VHT_CPU_NONE) {
+		clock_map_free(epoch->all.map);
+		make_counter(timebase, epoch, any, &epoch->all);
+	}
+	g_clear_pointer(&epoch->records, g_array_unref);
+}
+
+/* The clock of the vCPU that a guest's CPU is; the one of all where it has none. */
+static const struct counter_clock *counter_of_cpu(const struct timebase *timebase,
+						  const struct epoch_map *epoch,
+						  uint32_t generation, uint32_t cpu, bool *is_own)
+{
+	const struct counter_clock *clock = NULL;
+	uint32_t index;
+
+	if (g_hash_table_size(epoch->vcpus) &&
+	    vcpu_map_of_cpu(timebase->vcpus, epoch->epoch, generation, cpu, &index) != VCPU_UNKNOWN)
+		clock = g_hash_table_lookup(epoch->vcpus, GUINT_TO_POINTER(index));
+	*is_own = clock && !clock_map_is_empty(clock->map);
+	return *is_own ? clock : &epoch->all;
 }
 
 static struct source_clock *find_clock(const struct timebase *timebase,
 				       const struct recording_generation *generation,
-				       const char *name)
+				       const char *name, uint32_t cpu)
 {
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
 
-		if (clock->generation == generation && !strcmp(clock->name, name))
+		if (clock->generation == generation && clock->cpu == cpu &&
+		    !strcmp(clock->name, name))
 			return clock;
 	}
 	return NULL;
@@ -121,49 +509,62 @@ static const struct recording_generation *find_generation(const struct recording
 	return NULL;
 }
 
-/* The map of a source's clock; of another driver's time where this one has none. */
-static const struct clock_map *source_map(const struct timebase *timebase, uint32_t epoch,
-					  const struct recording_stream *stream)
+/* A source's clock; of another driver's time where this one has none. */
+static const struct source_clock *source_clock_of(const struct timebase *timebase, uint32_t epoch,
+						  const struct recording_stream *stream)
 {
+	const struct recording_generation *generation = find_generation(timebase->vm, stream);
 	const char *name = stream->first_state.name;
-	const struct source_clock *clock =
-		find_clock(timebase, find_generation(timebase->vm, stream), name);
+	const struct source_clock *clock = find_clock(timebase, generation, name, stream->cpu);
 
+	if (!clock || !clock->map)
+		clock = find_clock(timebase, generation, name, VHT_CPU_NONE);
 	if (clock && clock->map)
-		return clock->map;
+		return clock;
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		clock = g_ptr_array_index(timebase->clocks, i);
-		if (clock->generation->epoch == epoch && clock->map && !strcmp(clock->name, name))
-			return clock->map;
+		if (clock->generation->epoch == epoch && clock->map && clock->cpu == VHT_CPU_NONE &&
+		    !strcmp(clock->name, name))
+			return clock;
 	}
 	return NULL;
 }
 
+static bool is_counter(const struct source_clock *clock)
+{
+	return clock->kind && !strcmp(clock->kind, "x86-tsc");
+}
+
+/* Ticks of the counter in a unit of a source's clock, 0 if unknown. */
+static double source_slope(const struct timebase *timebase, const struct source_clock *clock)
+{
+	for (size_t i = 0; clock->kind && i < G_N_ELEMENTS(ns_clocks); i++)
+		if (!strcmp(clock->kind, ns_clocks[i]))
+			return timebase->counter_hz / 1e9;
+	return 0;
+}
+
 static struct source_clock *make_clock(struct timebase *timebase,
 				       const struct recording_generation *generation,
-				       const char *name)
+				       const char *name, uint32_t cpu,
+				       const struct counter_clock *counter)
 {
-	struct source_clock *clock = find_clock(timebase, generation, name);
-	g_autofree char *kind = NULL;
-	bool is_counter;
-	double slope = 0;
+	struct source_clock *clock = find_clock(timebase, generation, name, cpu);
+	g_autofree char *key = g_strdup_printf("source.%s.clock", name);
 
 	if (clock)
 		return clock;
-	kind = source_clock_name(generation, name);
-	for (size_t i = 0; kind && i < G_N_ELEMENTS(ns_clocks); i++)
-		if (!strcmp(kind, ns_clocks[i]))
-			slope = timebase->vm->counter_hz / 1e9;
-	is_counter = kind && !strcmp(kind, "x86-tsc");
-	if (is_counter)
-		slope = 1;
 	clock = g_new0(struct source_clock, 1);
 	clock->generation = generation;
 	clock->name = g_strdup(name);
-	clock->pairs = clock_map_new(slope, PAIR_SPACING);
-	/* The clock is the counter: no measurement needed. */
-	if (is_counter)
-		clock_map_add(clock->pairs, 0, 0, 0, false);
+	clock->cpu = cpu;
+	clock->kind = recording_generation_env(generation, key);
+	clock->counter = counter;
+	clock->first_pair = UINT64_MAX;
+	clock->pairs = g_ptr_array_new_with_free_func((GDestroyNotify)clock_map_free);
+	for (uint32_t i = 0; i < clock_map_part_count(counter->map); i++)
+		g_ptr_array_add(clock->pairs, clock_map_new(source_slope(timebase, clock),
+							    PAIR_SPACING));
 	g_ptr_array_add(timebase->clocks, clock);
 	return clock;
 }
@@ -171,19 +572,47 @@ static struct source_clock *make_clock(struct timebase *timebase,
 /* The pairs (clock, counter) of a stream's packets. */
 static void collect_pairs(struct source_clock *clock, const struct recording_stream *stream)
 {
+	struct clock_cursor place = { 0 };
 	struct recording_cursor cursor;
 	struct recording_packet packet;
 
+	if (clock_map_is_empty(clock->counter->map) || is_counter(clock))
+		return;
 	recording_cursor_init(&cursor, stream);
-	while (recording_cursor_next(&cursor, &packet))
-		if (packet.header.type == VHT_PACKET_FTRACE &&
-		    (packet.header.clock || packet.header.counter))
-			clock_map_add(clock->pairs, packet.header.clock, packet.header.counter,
-				      packet.header.counter_width, false);
+	while (recording_cursor_next(&cursor, &packet)) {
+		const struct packet_header *header = &packet.header;
+		struct clock_point point = {
+			.from = header->clock, .to = header->counter,
+			.error = header->counter_width, .number = header->sequence,
+		};
+		uint32_t part;
+
+		if (header->type != VHT_PACKET_FTRACE || (!header->clock && !header->counter))
+			continue;
+		part = clock_map_part(clock->counter->map, header->counter, &place);
+		clock_map_add(clock->pairs->pdata[part], &point);
+		clock->first_pair = MIN(clock->first_pair, header->clock);
+	}
 }
 
 static void collect_looks(struct timebase *timebase, uint32_t epoch,
 			  const struct recording_stream *stream);
+
+/* A source's clock on all CPUs, and on this one if its counter is one of its own. */
+static void collect_source(struct timebase *timebase,
+			   const struct recording_generation *generation,
+			   const struct recording_stream *stream)
+{
+	const struct epoch_map *epoch = find_epoch(timebase, generation->epoch);
+	const char *name = stream->first_state.name;
+	const struct counter_clock *counter;
+	bool is_own;
+
+	collect_pairs(make_clock(timebase, generation, name, VHT_CPU_NONE, &epoch->all), stream);
+	counter = counter_of_cpu(timebase, epoch, generation->generation, stream->cpu, &is_own);
+	if (is_own)
+		collect_pairs(make_clock(timebase, generation, name, stream->cpu, counter), stream);
+}
 
 static void collect_clocks(struct timebase *timebase)
 {
@@ -196,68 +625,49 @@ static void collect_clocks(struct timebase *timebase)
 			const struct recording_stream *stream =
 				g_ptr_array_index(generation->streams, j);
 
-			if (stream->source == VHT_SOURCE_FTRACE)
-				collect_pairs(make_clock(timebase, generation,
-							 stream->first_state.name), stream);
+			if (stream->source == VHT_SOURCE_FTRACE &&
+			    stream->clock != VHT_CLOCK_HOST_MONOTONIC)
+				collect_source(timebase, generation, stream);
 			else if (stream->source == VHT_SOURCE_WINDOW)
 				collect_looks(timebase, generation->epoch, stream);
 		}
 	}
 }
 
-/* The clock records of one epoch, as a map from counter to host time. */
-static struct clock_map *records_map(const struct recording_vm *vm, uint32_t epoch)
-{
-	struct clock_map *map;
-	struct recording_records it;
-	struct clock_record record;
-
-	map = clock_map_new(vm->counter_hz ? 1e9 / vm->counter_hz : 0, RECORD_SPACING);
-	recording_records_init(&it, vm->vmm_stream);
-	while (recording_next_clock_record(&it, &record))
-		if (record.epoch == epoch)
-			clock_map_add(map, record.counter, record.mono_ns, record.error_ns,
-				      record.reason == VHT_CLOCK_REASON_RESUME ||
-				      record.reason == VHT_CLOCK_REASON_MIGRATION);
-	return map;
-}
-
-static struct clock_map *find_epoch(const struct timebase *timebase, uint32_t number)
-{
-	for (guint i = 0; i < timebase->epochs->len; i++) {
-		struct epoch_map *epoch = g_ptr_array_index(timebase->epochs, i);
-
-		if (epoch->epoch == number)
-			return epoch->map;
-	}
-	return NULL;
-}
-
-static void add_epoch(struct timebase *timebase, uint32_t number)
-{
-	struct epoch_map *epoch;
-
-	if (find_epoch(timebase, number))
-		return;
-	epoch = g_new0(struct epoch_map, 1);
-	epoch->epoch = number;
-	epoch->map = records_map(timebase->vm, number);
-	g_ptr_array_add(timebase->epochs, epoch);
-	warn_dropped(timebase, clock_map_finish(epoch->map), "clock records", number);
-}
-
-static void finish_clocks(struct timebase *timebase)
+/* Whether no driver of the epoch had that clock before: events of its boot are in it. */
+static bool is_from_boot(const struct timebase *timebase, const struct source_clock *clock)
 {
 	for (guint i = 0; i < timebase->clocks->len; i++) {
-		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
-		uint32_t epoch = clock->generation->epoch;
-		struct clock_map *counter = find_epoch(timebase, epoch);
-		g_autofree char *what = g_strdup_printf("clock pairs of %s", clock->name);
+		const struct source_clock *other = g_ptr_array_index(timebase->clocks, i);
 
-		warn_dropped(timebase, clock_map_finish(clock->pairs), what, epoch);
-		if (!clock_map_is_empty(clock->pairs) && !clock_map_is_empty(counter))
-			clock->map = clock_map_compose(clock->pairs, counter);
+		if (other->generation->epoch == clock->generation->epoch &&
+		    other->generation->generation < clock->generation->generation &&
+		    !strcmp(other->name, clock->name))
+			return false;
 	}
+	return true;
+}
+
+static void finish_clock(struct timebase *timebase, struct source_clock *clock)
+{
+	g_autofree char *what = clock->cpu == VHT_CPU_NONE ?
+		g_strdup_printf("clock pair of %s in packet", clock->name) :
+		g_strdup_printf("clock pair of %s, CPU %u, in packet", clock->name, clock->cpu);
+	bool has_pairs = false;
+
+	for (guint i = 0; i < clock->pairs->len; i++) {
+		g_autoptr(GArray) dropped = g_array_new(FALSE, FALSE, sizeof(struct clock_dropped));
+		uint32_t count = clock_map_finish(clock->pairs->pdata[i], dropped);
+
+		warn_dropped(timebase, clock->generation->epoch, count, dropped, what);
+		has_pairs |= !clock_map_is_empty(clock->pairs->pdata[i]);
+	}
+	if (!has_pairs)
+		return;
+	clock->map = clock_map_compose((struct clock_map *const *)clock->pairs->pdata,
+				       clock->counter->map);
+	if (is_from_boot(timebase, clock))
+		clock_map_add_error(clock->map, clock->first_pair, EARLY_ERROR);
 }
 
 static void window_clock_free(void *data)
@@ -354,9 +764,29 @@ static bool epoch_span(const struct recording_vm *vm, uint32_t epoch, uint64_t *
 	return *first <= *last;
 }
 
+/* One difference over the whole window; the clocks' rates are not quite the same. */
+static void make_window_map(struct window_clock *clock, int64_t lower)
+{
+	uint64_t half = (uint64_t)(clock->upper - lower) / 2;
+	uint64_t difference = (uint64_t)lower + half;
+	struct clock_point point = {
+		.from = clock->first, .to = clock->first + difference,
+		.error = half + (clock->last - clock->first) / 100000,
+	};
+
+	clock->map = clock_map_new(1, 0);
+	clock_map_add(clock->map, &point);
+	if (clock->last > clock->first) {
+		point.from = clock->last;
+		point.to = clock->last + difference;
+		clock_map_add(clock->map, &point);
+	}
+	clock_map_finish(clock->map, NULL);
+}
+
 static void finish_window(const struct timebase *timebase, struct window_clock *clock)
 {
-	uint64_t first, last, error;
+	uint64_t first, last;
 	int64_t lower = INT64_MIN;
 
 	if (clock->first > clock->last)
@@ -379,38 +809,37 @@ static void finish_window(const struct timebase *timebase, struct window_clock *
 	}
 	if (clock->upper == INT64_MAX || lower == INT64_MIN)
 		return;
-	error = (uint64_t)(clock->upper - lower) / 2;
-	clock->map = clock_map_new(1, 0);
-	clock_map_add(clock->map, clock->first, clock->first + (uint64_t)lower + error, error, false);
-	clock_map_finish(clock->map);
+	make_window_map(clock, lower);
 }
 
-/* The pairs of a driver in the same epoch whose source has the window's clock. */
-static const struct clock_map *driver_map(const struct timebase *timebase, uint32_t epoch)
+/* A driver's clock in the same epoch that is the window's. */
+static const struct source_clock *driver_clock(const struct timebase *timebase, uint32_t epoch)
 {
 	for (guint i = 0; i < timebase->clocks->len; i++) {
-		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
-		g_autofree char *kind = NULL;
+		const struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
 
-		if (clock->generation->epoch != epoch || !clock->map)
-			continue;
-		kind = source_clock_name(clock->generation, clock->name);
-		if (kind && !strcmp(kind, "local"))
-			return clock->map;
+		if (clock->generation->epoch == epoch && clock->map && clock->kind &&
+		    clock->cpu == VHT_CPU_NONE && !strcmp(clock->kind, "local"))
+			return clock;
 	}
 	return NULL;
+}
+
+/* The driver's clock that a window's is known by, if it is. */
+static const struct source_clock *window_driver(const struct timebase *timebase, uint32_t epoch)
+{
+	/* with two kernels nobody knows whose driver it was */
+	return find_window(timebase, epoch, 1) ? NULL : driver_clock(timebase, epoch);
 }
 
 const struct clock_map *timebase_window_map(const struct timebase *timebase, uint32_t epoch,
 					    uint32_t kernel)
 {
 	const struct window_clock *clock = find_window(timebase, epoch, kernel);
-	const struct clock_map *map;
+	const struct source_clock *driver = window_driver(timebase, epoch);
 
-	/* with two kernels nobody knows whose driver it was */
-	map = find_window(timebase, epoch, 1) ? NULL : driver_map(timebase, epoch);
-	if (map)
-		return map;
+	if (driver)
+		return driver->map;
 	return clock && clock->map && !clock_map_is_empty(clock->map) ? clock->map : NULL;
 }
 
@@ -420,18 +849,24 @@ struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings
 
 	timebase->vm = vm;
 	timebase->warnings = warnings;
+	timebase->vcpus = vcpu_map_new(vm);
+	timebase->counter_hz = vm->counter_hz;
 	timebase->clocks = g_ptr_array_new_with_free_func(source_clock_free);
 	timebase->epochs = g_ptr_array_new_with_free_func(epoch_map_free);
 	timebase->windows = g_ptr_array_new_with_free_func(window_clock_free);
-	/* All pairs of an epoch are needed before the first stream of it is mapped. */
-	collect_clocks(timebase);
 	for (guint i = 0; i < vm->generations->len; i++) {
 		const struct recording_generation *generation =
 			g_ptr_array_index(vm->generations, i);
 
 		add_epoch(timebase, generation->epoch);
 	}
-	finish_clocks(timebase);
+	collect_records(timebase);
+	for (guint i = 0; i < timebase->epochs->len; i++)
+		make_counters(timebase, g_ptr_array_index(timebase->epochs, i));
+	/* All pairs of an epoch are needed before the first stream of it is mapped. */
+	collect_clocks(timebase);
+	for (guint i = 0; i < timebase->clocks->len; i++)
+		finish_clock(timebase, g_ptr_array_index(timebase->clocks, i));
 	for (guint i = 0; i < timebase->windows->len; i++)
 		finish_window(timebase, g_ptr_array_index(timebase->windows, i));
 	return timebase;
@@ -444,41 +879,154 @@ void timebase_free(struct timebase *timebase)
 	g_ptr_array_unref(timebase->clocks);
 	g_ptr_array_unref(timebase->epochs);
 	g_ptr_array_unref(timebase->windows);
+	vcpu_map_free(timebase->vcpus);
 	g_free(timebase);
+}
+
+const struct vcpu_map *timebase_vcpus(const struct timebase *timebase)
+{
+	return timebase->vcpus;
+}
+
+/**
+ * struct way - a stream's way to the host's clock
+ * @map: NULL if there is none
+ * @first_pair: UINT64_MAX if no pairs are involved
+ */
+struct way {
+	const struct clock_map *map;
+	const char *method;
+	uint64_t first_pair;
+};
+
+static struct way counter_way(const struct counter_clock *counter)
+{
+	if (clock_map_is_empty(counter->map))
+		return (struct way) { NULL, "none", UINT64_MAX };
+	return (struct way) { counter->map, counter_methods[counter->method], UINT64_MAX };
+}
+
+static struct way source_way(const struct source_clock *clock)
+{
+	return (struct way) { clock->map, pair_methods[clock->counter->method], clock->first_pair };
+}
+
+static struct way find_way(const struct timebase *timebase, uint32_t epoch,
+			   const struct recording_stream *stream)
+{
+	const struct way none = { NULL, "none", UINT64_MAX };
+	const struct recording_generation *generation = find_generation(timebase->vm, stream);
+	const struct epoch_map *records = find_epoch(timebase, epoch);
+	const struct source_clock *clock;
+	const struct counter_clock *counter;
+	bool is_own;
+
+	if (!generation || !records)
+		return none;
+	counter = counter_of_cpu(timebase, records, generation->generation, stream->cpu, &is_own);
+	if (stream->clock == VHT_CLOCK_COUNTER || stream->source == VHT_SOURCE_HEARTBEAT)
+		return counter_way(counter);
+	if (stream->source == VHT_SOURCE_WINDOW) {
+		clock = window_driver(timebase, epoch);
+		if (clock)
+			return source_way(clock);
+		return (struct way) { timebase_window_map(timebase, epoch, 0), "looks", UINT64_MAX };
+	}
+	/* the clock is the counter: no measurement needed */
+	clock = find_clock(timebase, generation, stream->first_state.name, VHT_CPU_NONE);
+	if (clock && is_counter(clock))
+		return counter_way(counter);
+	clock = source_clock_of(timebase, epoch, stream);
+	return clock ? source_way(clock) : none;
 }
 
 const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t epoch,
 				     const struct recording_stream *stream)
 {
-	const struct clock_map *counter;
-
-	if (stream->clock == VHT_CLOCK_COUNTER || stream->source == VHT_SOURCE_HEARTBEAT) {
-		counter = find_epoch(timebase, epoch);
-		return counter && !clock_map_is_empty(counter) ? counter : NULL;
-	}
-	if (stream->source == VHT_SOURCE_WINDOW)
-		return timebase_window_map(timebase, epoch, 0);
-	return source_map(timebase, epoch, stream);
+	return find_way(timebase, epoch, stream).map;
 }
 
-bool timebase_span(const struct timebase *timebase, uint32_t epoch,
-		   const struct recording_stream *stream, uint64_t *first_ns, uint64_t *last_ns)
+/* First and last time of a stream's packets, in its own clock. */
+static bool raw_span(const struct recording_stream *stream, uint64_t *first, uint64_t *last)
 {
-	uint64_t first = UINT64_MAX, last = 0;
-	const struct clock_map *map;
 	struct recording_cursor cursor;
 	struct recording_packet packet;
-	uint32_t hint = 0;
 
+	*first = UINT64_MAX;
+	*last = 0;
 	recording_cursor_init(&cursor, stream);
 	while (recording_cursor_next(&cursor, &packet)) {
 		if (packet.header.type == VHT_PACKET_STATE ||
 		    (!packet.header.timestamp_begin && !packet.header.timestamp_end))
 			continue;
-		first = MIN(first, packet.header.timestamp_begin);
-		last = MAX(last, packet.header.timestamp_end);
+		*first = MIN(*first, packet.header.timestamp_begin);
+		*last = MAX(*last, packet.header.timestamp_end);
 	}
-	if (first > last)
+	return *first <= *last;
+}
+
+struct timebase_quality timebase_quality(const struct timebase *timebase, uint32_t epoch,
+					 const struct recording_stream *stream)
+{
+	struct timebase_quality result = { "host", 0, 0, 0 };
+	uint64_t first, last;
+	struct way way;
+
+	if (stream->clock == VHT_CLOCK_HOST_MONOTONIC || stream->source == VHT_SOURCE_VMM)
+		return result;
+	way = find_way(timebase, epoch, stream);
+	if (!way.map)
+		return (struct timebase_quality) { "none", UINT64_MAX, UINT64_MAX, 0 };
+	result.method = way.method;
+	if (!raw_span(stream, &first, &last))
+		return result;
+	result.bound_ns = clock_map_worst_bound(way.map, first, last);
+	result.steady_ns = result.bound_ns;
+	if (way.first_pair > first && way.first_pair <= last) {
+		result.first_pair = way.first_pair;
+		result.steady_ns = clock_map_worst_bound(way.map, way.first_pair, last);
+	}
+	return result;
+}
+
+const char *timebase_describe(const struct timebase *timebase, uint32_t epoch,
+			      const struct recording_stream *stream, uint64_t *bound_ns)
+{
+	struct timebase_quality quality = timebase_quality(timebase, epoch, stream);
+
+	*bound_ns = quality.bound_ns;
+	return quality.method;
+}
+
+/* The first and the last time of a stream that has a way. */
+static void map_span(const struct clock_map *map, const struct recording_stream *stream,
+		     uint64_t *first_ns, uint64_t *last_ns)
+{
+	struct clock_cursor place = { 0 };
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+
+	*first_ns = UINT64_MAX;
+	*last_ns = 0;
+	recording_cursor_init(&cursor, stream);
+	while (recording_cursor_next(&cursor, &packet)) {
+		const struct packet_header *header = &packet.header;
+
+		if (header->type == VHT_PACKET_STATE ||
+		    (!header->timestamp_begin && !header->timestamp_end))
+			continue;
+		*first_ns = MIN(*first_ns, clock_map_apply(map, header->timestamp_begin, &place));
+		*last_ns = MAX(*last_ns, clock_map_apply(map, header->timestamp_end, &place));
+	}
+}
+
+bool timebase_span(const struct timebase *timebase, uint32_t epoch,
+		   const struct recording_stream *stream, uint64_t *first_ns, uint64_t *last_ns)
+{
+	const struct clock_map *map;
+	uint64_t first, last;
+
+	if (!raw_span(stream, &first, &last))
 		return false;
 	if (stream->clock == VHT_CLOCK_HOST_MONOTONIC) {
 		*first_ns = first;
@@ -488,7 +1036,8 @@ bool timebase_span(const struct timebase *timebase, uint32_t epoch,
 	map = timebase_map(timebase, epoch, stream);
 	if (!map)
 		return false;
-	*first_ns = clock_map_apply(map, first, &hint);
-	*last_ns = clock_map_apply(map, last, &hint);
+	map_span(map, stream, &first, &last);
+	*first_ns = first;
+	*last_ns = MAX(first, last);
 	return true;
 }

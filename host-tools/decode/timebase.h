@@ -2,7 +2,8 @@
 /*
  * The times of one VM: for each stream of a recording the way from its own clock
  * to the host's CLOCK_MONOTONIC (docs/specs/recording.md, "Times"). Only packet
- * headers and clock records are read, no content of a guest's.
+ * headers, clock records and vCPU records are read, and what a driver says of its
+ * clocks and CPUs; no event.
  */
 #ifndef HYPERTRACE_DECODE_TIMEBASE_H
 #define HYPERTRACE_DECODE_TIMEBASE_H
@@ -13,6 +14,7 @@
 
 #include "clock.h"
 #include "recording/reader.h"
+#include "vcpus.h"
 
 struct timebase;
 
@@ -47,6 +49,52 @@ const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t e
  */
 const struct clock_map *timebase_window_map(const struct timebase *timebase, uint32_t epoch,
 					    uint32_t kernel);
+
+/**
+ * struct timebase_quality - how well a stream's times are known on the host's clock
+ * @method: how: "host" (they are the host's own), "tsc-offset" (the guest's counter,
+ *	by what KVM adds to the host's), "ticks" (by what the VMM itself counts),
+ *	"points" (single moments, nothing between them), each of the last three
+ *	also with "pairs+" before it (the source's clock, by pairs of it and the
+ *	counter), "looks" (when the recorder saw what), or "none"
+ * @bound_ns: no time of the stream is off by more
+ * @steady_ns: ... and none from the first pair on
+ * @first_pair: the source's clock then; 0 if there is no such thing
+ */
+struct timebase_quality {
+	const char *method;
+	uint64_t bound_ns;
+	uint64_t steady_ns;
+	uint64_t first_pair;
+};
+
+/**
+ * timebase_quality - how well a stream's times are known
+ * @timebase: of the stream's VM
+ * @epoch: in which the stream was written; any for a host stream
+ * @stream: the stream
+ * Return: the findings; with "none" the bounds are %UINT64_MAX.
+ */
+struct timebase_quality timebase_quality(const struct timebase *timebase, uint32_t epoch,
+					 const struct recording_stream *stream);
+
+/**
+ * timebase_describe - the same in short
+ * @timebase: of the stream's VM
+ * @epoch: in which the stream was written; any for a host stream
+ * @stream: the stream
+ * @bound_ns: written; %UINT64_MAX for "none"
+ * Return: @method of struct timebase_quality, a constant string.
+ */
+const char *timebase_describe(const struct timebase *timebase, uint32_t epoch,
+			      const struct recording_stream *stream, uint64_t *bound_ns);
+
+/**
+ * timebase_vcpus - the VM's vCPUs, which decide which clock a CPU has
+ * @timebase: of the VM
+ * Return: belongs to the time base.
+ */
+const struct vcpu_map *timebase_vcpus(const struct timebase *timebase);
 
 /**
  * timebase_span - first and last time of a stream on the host
