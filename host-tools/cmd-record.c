@@ -23,6 +23,7 @@
 #include "host/host.h"
 #include "kernel/keep.h"
 #include "lock.h"
+#include "lttng/session.h"
 #include "recording/reader.h"
 #include "session.h"
 #include "vm.h"
@@ -63,6 +64,8 @@
  * @has_host: record the host too
  * @host_globs: its events, NULL for the default
  * @host_buffer: bytes of each CPU's buffer, 0 for the default
+ * @has_lttng: have LTTng trace meanwhile
+ * @lttng_events: what, NULL for the default
  */
 struct record_options {
 	const char *runtime_dir;
@@ -75,6 +78,8 @@ struct record_options {
 	bool has_host;
 	const char *host_globs;
 	uint64_t host_buffer;
+	bool has_lttng;
+	const char *lttng_events;
 };
 
 /**
@@ -88,6 +93,7 @@ struct record_options {
  * @buffer: scratch space for all of them
  * @signal_fd: SIGINT, SIGTERM and SIGHUP come here
  * @stop_requests: how many of them came
+ * @lttng: LTTng's session beside it, or NULL
  * @has_status_line: a status line is on the terminal
  * @status_ns: when it was written
  * @status_events: events then
@@ -103,6 +109,7 @@ struct recorder {
 	GByteArray *buffer;
 	int signal_fd;
 	unsigned int stop_requests;
+	struct lttng_session *lttng;
 	bool wants_status;
 	bool has_status_line;
 	uint64_t status_ns;
@@ -533,11 +540,45 @@ static bool is_any_flushing(const struct recorder *rec)
 }
 
 /**
+ * begin_lttng - have LTTng trace the host, if the user wants it
+ * Return: false with @error set.
+ */
+static bool begin_lttng(struct recorder *rec, GError **error)
+{
+	if (!rec->lttng)
+		return true;
+	if (!lttng_session_start(rec->lttng, error))
+		return false;
+	g_printerr("hypertrace: LTTng session %s records to %s\n", lttng_session_name(rec->lttng),
+		   lttng_session_output(rec->lttng));
+	return true;
+}
+
+/**
+ * end_lttng - have LTTng write the rest, whatever became of the recording
+ * @code: the exit code; changed if this fails and nothing did before
+ */
+static void end_lttng(struct recorder *rec, int *code)
+{
+	GError *error = NULL;
+	int failed;
+
+	if (rec->lttng && !lttng_session_end(rec->lttng, &error)) {
+		failed = cmd_fail(NAME, error);
+		*code = *code ? *code : failed;
+	}
+	lttng_session_free(rec->lttng);
+	rec->lttng = NULL;
+}
+
+/**
  * begin_host_side - begin what of the host is recorded beside its VMs
  * Return: false with @error set.
  */
 static bool begin_host_side(struct recorder *rec, GError **error)
 {
+	if (!begin_lttng(rec, error))
+		return false;
 	if (!rec->host)
 		return true;
 	g_printerr("hypertrace: recording the host to %s\n", rec->path);
@@ -847,12 +888,17 @@ static char *default_output(void)
 static bool open_host_side(struct recorder *rec, const struct record_options *options,
 			   GError **error)
 {
-	if (!options->has_host)
-		return true;
-	if (!writer_check_boot(options->output, error))
+	/* times of another boot would fit to nothing in it */
+	if ((options->has_host || options->has_lttng) &&
+	    !writer_check_boot(options->output, error))
 		return false;
-	rec->host = host_new(options->host_globs, options->host_buffer, error);
-	return rec->host != NULL;
+	if (options->has_host)
+		rec->host = host_new(options->host_globs, options->host_buffer, error);
+	if (options->has_host && !rec->host)
+		return false;
+	if (options->has_lttng)
+		rec->lttng = lttng_session_new(options->output, options->lttng_events, error);
+	return !options->has_lttng || rec->lttng;
 }
 
 /**
@@ -909,6 +955,7 @@ static int record(const struct record_options *options)
 		print_summary(&rec);
 	if (error)
 		code = cmd_fail(NAME, error);
+	end_lttng(&rec, &code);
 
 	g_ptr_array_unref(rec.sessions);
 	g_ptr_array_unref(rec.finished);
@@ -925,10 +972,11 @@ int cmd_record(int argc, char **argv)
 {
 	g_autofree char *output = NULL, *events = NULL, *duration = NULL, *runtime_dir = NULL;
 	g_autofree char *kernel = NULL, *host_events = NULL, *host_buffer = NULL;
+	g_autofree char *lttng_events = NULL;
 	struct record_options options = { 0 };
 	struct kernel_profile *profile = NULL;
 	GError *error = NULL;
-	gboolean may_wait = FALSE, must_be_new = FALSE, has_host = FALSE;
+	gboolean may_wait = FALSE, must_be_new = FALSE, has_host = FALSE, has_lttng = FALSE;
 	int code;
 	const GOptionEntry entries[] = {
 		{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
@@ -942,6 +990,10 @@ int cmd_record(int argc, char **argv)
 		  "SYSTEM:EVENT,..." },
 		{ "host-buffer", 0, 0, G_OPTION_ARG_STRING, &host_buffer,
 		  "Buffer of each CPU of the host (default: 4M)", "SIZE" },
+		{ "lttng", 0, 0, G_OPTION_ARG_NONE, &has_lttng,
+		  "Have LTTng trace QEMU and the host's kernel meanwhile", NULL },
+		{ "lttng-events", 0, 0, G_OPTION_ARG_STRING, &lttng_events,
+		  "Have LTTng trace these events", "[kernel:|ust:]EVENT,..." },
 		{ "kernel", 'k', 0, G_OPTION_ARG_STRING, &kernel,
 		  "For a window: its kernel's profile (default: the one that fits)", "PROFILE" },
 		{ "for", 0, 0, G_OPTION_ARG_STRING, &duration,
@@ -988,6 +1040,8 @@ int cmd_record(int argc, char **argv)
 	/* who says how the host is recorded wants it recorded */
 	options.has_host = has_host || host_events || host_buffer;
 	options.host_globs = host_events;
+	options.has_lttng = has_lttng || lttng_events;
+	options.lttng_events = lttng_events;
 	code = record(&options);
 	kernel_profile_free(profile);
 	return code;

@@ -123,7 +123,9 @@ static bool enable_ust(const struct lttng_session *session, const char *patterns
 static bool enable_kernel(const struct lttng_session *session, const char *patterns,
 			  GError **error)
 {
-	return enable_channel(session, "--kernel", error) &&
+	/* the first to ask, as it has nothing to send that a refusal would come before */
+	return run(ASK_TIMEOUT_MS, error, "list", "--kernel", NULL) &&
+	       enable_channel(session, "--kernel", error) &&
 	       add_contexts(session, "--kernel", "pid", "tid", error) &&
 	       enable_events(session, "--kernel", patterns, error);
 }
