@@ -275,6 +275,69 @@ static void test_full(void)
 	writer_free(writer);
 }
 
+/* Changes a value in a key file. */
+static void set_value(const char *path, const char *group, const char *key, const char *value)
+{
+	g_autoptr(GKeyFile) file = g_key_file_new();
+
+	assert(g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL));
+	g_key_file_set_string(file, group, key, value);
+	assert(g_key_file_save_to_file(file, path, NULL));
+}
+
+static void test_host(void)
+{
+	g_autofree char *path = scratch_path("with-host"), *none = scratch_path("not-yet");
+	g_autofree char *host_ini = g_build_filename(path, "@host", "host.ini", NULL);
+	g_autofree char *ini = g_build_filename(path, "recording.ini", NULL);
+	g_autofree char *before = NULL, *after = NULL;
+	uint32_t first = 0, second = 0, third = 0;
+	GError *error = NULL;
+	struct writer *writer;
+	struct writer_vm *vm;
+	struct recording *rec;
+
+	ok(writer_check_boot(none, &error) && !g_file_test(none, G_FILE_TEST_EXISTS),
+	   "the host can be recorded to where nothing is");
+	writer = writer_new(path, &error);
+	vm = writer_host_new(writer, &first, &error);
+	ok(vm && first == 1 && !strcmp(writer_vm_dir_name(vm), "@host"), "the host's directory");
+	writer_vm_free(vm);
+	vm = writer_host_new(writer, &second, &error);
+	ok(vm && second == 2, "another run gets another number");
+	writer_vm_free(vm);
+	writer_complete(writer, &error);
+	writer_free(writer);
+
+	rec = recording_open(path, &error);
+	ok(rec && rec->vms->len == 1 && ((struct recording_vm *)rec->vms->pdata[0])->is_host &&
+	   ((struct recording_vm *)rec->vms->pdata[0])->name[0] &&
+	   ((struct recording_vm *)rec->vms->pdata[0])->generations->len == 2,
+	   "a reader finds the host with both runs");
+	recording_free(rec);
+
+	set_value(host_ini, "host", "boot_id", "another");
+	writer = writer_new(path, &error);
+	vm = writer_host_new(writer, &third, &error);
+	ok(!vm && !third, "a host's directory of another boot");
+	ok_error(&error, HT_ERROR_FORMAT, "is refused");
+	writer_complete(writer, &error);
+	writer_free(writer);
+
+	set_value(ini, "recording", "boot_id", "another");
+	assert(g_file_get_contents(ini, &before, NULL, NULL));
+	ok(!writer_check_boot(path, &error), "a recording of another boot");
+	ok_error(&error, HT_ERROR_FORMAT, "is refused");
+	assert(g_file_get_contents(ini, &after, NULL, NULL));
+	ok(!strcmp(before, after), "before anything in it is changed");
+	writer = writer_new(path, &error);
+	ok(writer, "VMs can be recorded to it as before");
+	vm = writer_host_new(writer, &third, &error);
+	ok(!vm, "the host cannot");
+	ok_error(&error, HT_ERROR_FORMAT, "which is told");
+	writer_free(writer);
+}
+
 int main(void)
 {
 	g_autofree char *path = NULL;
@@ -287,5 +350,6 @@ int main(void)
 	test_identity(path);
 	test_refusals();
 	test_full();
+	test_host();
 	return tap_done();
 }
