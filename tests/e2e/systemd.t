@@ -157,7 +157,8 @@ def one(t, name):
 
 
 def tests():
-    for name in systemd.CONFIGS:
+    # With dracut systemd runs twice, and its modules come before the driver: boot/systemd looks at that.
+    for name in sorted(systemd.CONFIGS.keys() - {'direct-dracut-1'}):
         def test(t, name=name):
             one(t, name)
         test.__name__ = name

@@ -35,6 +35,7 @@ import vm
 CONFIGS = {
     'direct-seabios-1': {'boot': 'direct', 'firmware': 'seabios', 'cpus': 1},
     'direct-seabios-4': {'boot': 'direct', 'firmware': 'seabios', 'cpus': 4},
+    'direct-dracut-1': {'boot': 'direct', 'firmware': 'seabios', 'cpus': 1, 'initramfs': 'dracut'},
     'grub-seabios-4': {'boot': 'grub', 'firmware': 'seabios', 'cpus': 4},
     'grub-ovmf-1': {'boot': 'grub', 'firmware': 'ovmf', 'cpus': 1},
     # With a thread for each of four CPUs TCG was seen, with OVMF and not often, to leave one of

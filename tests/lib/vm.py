@@ -454,6 +454,9 @@ def cpio(files):
     return bytes(out)
 
 
+INITRAMFS = {'initramfs-tools': 'initrd.img', 'dracut': 'initrd-dracut.img'}
+
+
 class SystemdGuest(Guest):
     """One virtual machine with Debian and systemd (build-aux/image), on a disk that is
     never changed: what the guest writes is forgotten with QEMU.
@@ -468,6 +471,7 @@ class SystemdGuest(Guest):
     firmware    'seabios' or 'ovmf'
     machine     'pc' with SeaBIOS and 'q35' with OVMF, if not given
     append      more kernel command line; takes effect with GRUB too
+    initramfs   who made it: 'initramfs-tools' or 'dracut', which has systemd in it (direct boot only)
     initrd_files  more files for the initramfs (direct boot only), see cpio():
                 'ht-extra/NAME.ko' is loaded there, in order of the names, and
                 'ht-extra/run/systemd/system/NAME' becomes a unit
@@ -476,8 +480,8 @@ class SystemdGuest(Guest):
     """
 
     def __init__(self, directory, name='systemd', kernel='6.12', cpus=1, boot='direct', firmware='seabios',
-                 machine=None, memory='1G', append='', initrd_files=None, root='LABEL=hypertrace',
-                 shell=True, extra=(), **options):
+                 machine=None, memory='1G', append='', initramfs='initramfs-tools', initrd_files=None,
+                 root='LABEL=hypertrace', shell=True, extra=(), **options):
         where = image(kernel)
         work = os.path.join(directory, name + '.files')
         os.makedirs(work, exist_ok=True)
@@ -493,7 +497,7 @@ class SystemdGuest(Guest):
         if boot == 'grub':
             args += ['-smbios', 'type=11,value=' + line.replace(',', ',,')]
         else:
-            initrd = os.path.join(where, 'initrd.img')
+            initrd = os.path.join(where, INITRAMFS[initramfs])
             if initrd_files:
                 longer = os.path.join(work, 'initrd.img')
                 with open(initrd, 'rb') as old, open(longer, 'wb') as new:
