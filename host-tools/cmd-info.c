@@ -121,13 +121,14 @@ static void print_end(const struct guest_end *end)
 	       end_stage_word(end->stage, stage), end->text[0] ? ": " : "", end->text);
 }
 
-static void print_vm(const struct recording_vm *vm)
+/**
+ * print_about_vm - what is to say of a VM and not of the host
+ */
+static void print_about_vm(const struct recording_vm *vm, const struct timebase *timebase)
 {
 	g_autofree char *start = format_date(vm->start_real_ns);
 	g_autofree char *mono = format_seconds(vm->start_mono_ns);
 	g_autofree char *size = format_bytes((double)vm->region_size);
-	struct timebase *timebase = timebase_new(vm, NULL);
-	guint i, j;
 
 	printf("\nVM %s\n", vm->name);
 	if (vm->uuid[0])
@@ -138,10 +139,23 @@ static void print_vm(const struct recording_vm *vm)
 	print_life(vm);
 	if (vm->vmm_stream)
 		print_stream(vm->vmm_stream, timebase, 0);
+}
+
+static void print_vm(const struct recording_vm *vm)
+{
+	struct timebase *timebase = timebase_new(vm, NULL);
+	guint i, j;
+
+	if (vm->is_host)
+		printf("\nhost %s\n", vm->name);
+	else
+		print_about_vm(vm, timebase);
 	for (i = 0; i < vm->generations->len; i++) {
 		const struct recording_generation *gen = vm->generations->pdata[i];
 
-		if (gen->generation)
+		if (vm->is_host)
+			printf("  run %" PRIu32 " of the recorder\n", gen->generation);
+		else if (gen->generation)
 			printf("  epoch %" PRIu32 ", driver %" PRIu32 "\n", gen->epoch,
 			       gen->generation);
 		else

@@ -153,7 +153,8 @@ static char *find_tracefs(GError **error)
 		return NULL;
 	}
 	instances = g_build_filename(path, "instances", NULL);
-	if (access(instances, W_OK | X_OK) < 0) {
+	/* with the capabilities that we have, which access() leaves out */
+	if (faccessat(AT_FDCWD, instances, W_OK | X_OK, AT_EACCESS) < 0) {
 		set_errno_error(error, "path", instances);
 		return NULL;
 	}
