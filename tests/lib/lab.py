@@ -57,9 +57,13 @@ class Lab(vm.Guest):
                    '-device', 'virtio-9p-pci,fsdev=share,mount_tag=share', *extra])
 
     def again(self, bound):
-        """Run this very program inside, print what it prints, as it does; return its status."""
+        """Run this very program inside and print what it prints, as it does.
+
+        Return: its points, a Tap to go on with.
+        """
         path = os.path.join(self.share, 'output')
         argv = [os.path.realpath(sys.argv[0]), *sys.argv[1:]]
+        points = tap.Tap()
         with open(path, 'w+', errors='replace') as output:
             self.start_sh('%s >%s 2>&1' % (shlex.join(argv), shlex.quote(path)))
             end = time.monotonic() + bound
@@ -68,12 +72,19 @@ class Lab(vm.Guest):
                     _, match = self.read_until(rb'HT-STATUS (\d+)\r?\n', 0.2)
                 except vm.Timeout:
                     match = None
-                sys.stdout.write(output.read())
-                sys.stdout.flush()
+                text = output.read()
+                print(text, end='', flush=True)
                 if match:
-                    return int(match.group(1))
+                    break
                 if time.monotonic() > end:
                     raise vm.Timeout('waited %d s for the test in the lab: %s' % (bound, self.serial()[-1500:]))
+            output.seek(0)
+            verdicts = re.findall(r'^(not )?ok\b', output.read(), re.M)
+        points.count, points.failed = len(verdicts), sum(bool(verdict) for verdict in verdicts)
+        status = int(match.group(1))
+        if bool(status) != bool(points.failed):
+            points.ok(False, 'the test in the lab ends well', 'status %d' % status)
+        return points
 
 
 def initramfs(directory):
@@ -182,16 +193,20 @@ class HostEvent:
             return match.group(1)
 
 
-def main(*tests, prepare=None, bound=3000, programs=(), stock=(), **options):
+def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), **options):
     """Run tests in a lab of their own, and exit with their status.
 
     prepare     called outside with the directory that is shared, before the lab starts:
                 for what would take long inside, such as compiling
+    after       tests that run outside when the lab has ended, on what the others left in
+                that directory: test(t, share)
     programs, stock  what the guests' initramfs has besides, as in vm.initramfs()
     options     those of Lab
     """
     if SHARE:
-        tap.main(*tests)
+        points = tap.Tap()
+        tap.each(points, tests)
+        sys.exit(1 if points.failed else 0)
     directory = vm.scratch()
     share = os.path.join(directory, 'share')
     os.makedirs(share)
@@ -200,6 +215,7 @@ def main(*tests, prepare=None, bound=3000, programs=(), stock=(), **options):
         prepare(share)
     with Lab(directory, **options) as host:
         host.ready()
-        status = host.again(bound)
+        points = host.again(bound)
         host.poweroff()
-    sys.exit(status)
+    tap.each(points, after, share)
+    sys.exit(points.done())

@@ -39,18 +39,20 @@ class Tap:
         return 1 if self.failed else 0
 
 
-def run(*tests):
-    """Run test functions, each with the one Tap; an exception fails it.
-
-    Return: the exit status of the program.
-    """
-    tap = Tap()
+def each(tap, tests, *arguments):
+    """Run test functions with one Tap; an exception fails it."""
     for test in tests:
         try:
-            test(tap)
+            test(tap, *arguments)
         except Exception as error:  # pylint: disable=broad-except
             tap.ok(False, '%s runs to its end' % test.__name__,
                    ''.join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+
+def run(*tests):
+    """Run test functions. Return: the exit status of the program."""
+    tap = Tap()
+    each(tap, tests)
     return tap.done()
 
 
