@@ -82,6 +82,7 @@ static void attach(VirtIOHypertraceClient *c, const struct vht_message *m)
     qatomic_set(&h->reader_pid, cpu_to_le32(c->pid));
     qatomic_set(&h->reader, cpu_to_le32(VHT_READER_ATTACHED));
     virtio_hypertrace_vmm_event(ht, VHT_VMM_READER_ATTACHED, c->pid, "");
+    virtio_hypertrace_vcpus_tell(ht);
     virtio_hypertrace_driver_reader(ht, true);
 }
 

@@ -18,6 +18,8 @@
 #include "virtio-hypertrace.h"
 #include "trace.h"
 
+#define TICK_MS                 1000
+
 static void set_epoch(VirtIOHypertrace *ht, uint32_t epoch, const char *cause,
                       uint16_t clock_reason)
 {
@@ -108,11 +110,26 @@ static void virtio_hypertrace_reset_class_init(ObjectClass *klass,
     rc->phases.exit = virtio_hypertrace_reset_exit;
 }
 
+static void tick(void *opaque)
+{
+    VirtIOHypertrace *ht = opaque;
+
+    virtio_hypertrace_clock_tick(ht);
+    virtio_hypertrace_vcpus_keep(ht);
+    timer_mod(ht->tick, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + TICK_MS);
+}
+
 static void run_state_changed(void *opaque, bool running, RunState state)
 {
     VirtIOHypertrace *ht = opaque;
 
     ht->ran |= running;
+    if (running) {
+        virtio_hypertrace_vcpus_begin(ht);
+        timer_mod(ht->tick, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + TICK_MS);
+    } else {
+        timer_del(ht->tick);
+    }
     virtio_hypertrace_clock_run(ht, running);
     virtio_hypertrace_vmm_event(ht, running ? VHT_VMM_RUNNING : VHT_VMM_STOPPED,
                                 0, RunState_str(state));
@@ -199,7 +216,9 @@ static void virtio_hypertrace_realize(DeviceState *dev, Error **errp)
                 sizeof(struct virtio_hypertrace_config));
     virtio_hypertrace_driver_init(ht);
     virtio_hypertrace_clock_init(ht);
+    virtio_hypertrace_vcpus_init(ht);
 
+    ht->tick = timer_new_ms(QEMU_CLOCK_REALTIME, tick, ht);
     ht->run_state = qemu_add_vm_change_state_handler(run_state_changed, ht);
     ht->shutdown.notify = shutdown_notify;
     qemu_register_shutdown_notifier(&ht->shutdown);
@@ -243,6 +262,8 @@ static void virtio_hypertrace_unrealize(DeviceState *dev)
     virtio_hypertrace_marks_unmap(ht);
     virtio_hypertrace_window_unmap(ht);
     end(ht);
+    timer_free(ht->tick);
+    virtio_hypertrace_vcpus_fini(ht);
     virtio_hypertrace_clock_fini(ht);
     virtio_hypertrace_driver_fini(ht);
     virtio_hypertrace_region_fini(ht);

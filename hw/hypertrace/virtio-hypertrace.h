@@ -157,36 +157,101 @@ void virtio_hypertrace_vmm_event(VirtIOHypertrace *ht, uint32_t type,
 void virtio_hypertrace_vmm_process(VirtIOHypertrace *ht);
 void virtio_hypertrace_vmm_clock(VirtIOHypertrace *ht,
                                  const struct vht_clock_record *record);
+void virtio_hypertrace_vmm_vcpu(VirtIOHypertrace *ht,
+                                const struct vht_vcpu_record *record);
 
-/* clock.c: the guest's counter against CLOCK_MONOTONIC. */
+/* vcpus.c: which vCPUs there are, and who runs them. */
+
+typedef struct VirtIOHypertraceVcpus {
+    DeviceListener listener;
+    GArray *known;              /* struct vht_vcpu_record */
+    bool is_begun;              /* the VM ran: from now on they come and go */
+    uint64_t told_at;           /* where in the vmm stream all were told */
+} VirtIOHypertraceVcpus;
+
+void virtio_hypertrace_vcpus_init(VirtIOHypertrace *ht);
+void virtio_hypertrace_vcpus_fini(VirtIOHypertrace *ht);
+void virtio_hypertrace_vcpus_begin(VirtIOHypertrace *ht);
+void virtio_hypertrace_vcpus_tell(VirtIOHypertrace *ht);
+void virtio_hypertrace_vcpus_keep(VirtIOHypertrace *ht);
+
+/* clock-host.c: the host's clock, and the counter of its CPUs. */
+
+typedef struct VirtIOHypertraceMoment {
+    uint64_t ns;                /* CLOCK_MONOTONIC */
+    uint64_t host;              /* the host's counter */
+    uint32_t error_ns;          /* the true moment lies within +- this */
+} VirtIOHypertraceMoment;
+
+uint64_t virtio_hypertrace_clock_now(void);
+VirtIOHypertraceMoment virtio_hypertrace_clock_moment(void);
+uint64_t virtio_hypertrace_clock_mul_div(uint64_t a, uint64_t b, uint64_t c);
+uint64_t virtio_hypertrace_clock_host_hz(const VirtIOHypertraceMoment *now);
+uint64_t virtio_hypertrace_clock_process(uint64_t *error_ns);
+
+/* What is known of a vCPU's counter: the host's by a formula, or one moment. */
+typedef struct VirtIOHypertraceCounter {
+    uint16_t kind;              /* VHT_CLOCK_KIND_*, 0: nothing is known */
+    bool is_exact;              /* offset and scale are the formula */
+    uint64_t offset;            /* these two as in vht_clock_record */
+    uint64_t scale;
+    uint64_t width;             /* the offset is known to +- this, in ticks */
+    uint64_t hz;                /* as it should be, 0: not known */
+    uint32_t error_ns;          /* of the formula, or of the moment */
+    uint64_t ns;                /* the moment, where that is all, and ... */
+    uint64_t counter;           /* ... the counter then */
+} VirtIOHypertraceCounter;
+
+/* clock-tcg.c: the counter that QEMU makes. */
+
+void virtio_hypertrace_tcg_look(VirtIOHypertraceCounter *counter,
+                                const VirtIOHypertraceMoment *now);
+bool virtio_hypertrace_tcg_stop(const VirtIOHypertraceCounter *counter,
+                                VirtIOHypertraceMoment *moment);
+
+/* clock-kvm.c: the counter of a vCPU under KVM. */
+
+void virtio_hypertrace_kvm_look(CPUState *cs, VirtIOHypertraceCounter *counter);
+
+/* clock-round.c: those of all vCPUs. */
+
+void virtio_hypertrace_round_init(VirtIOHypertrace *ht);
+void virtio_hypertrace_round_fini(VirtIOHypertrace *ht);
+void virtio_hypertrace_round(VirtIOHypertrace *ht, uint16_t reason);
+void virtio_hypertrace_round_ask(VirtIOHypertrace *ht, CPUState *cs,
+                                 uint16_t reason);
+void virtio_hypertrace_round_drop(VirtIOHypertrace *ht);
+void virtio_hypertrace_round_forget(VirtIOHypertrace *ht, uint32_t index);
+
+/* clock.c: when there is a clock record, and why. */
 
 typedef struct VirtIOHypertraceClock {
-    QEMUTimer *timer;
     bool running;
     uint16_t next_reason;       /* of the first record when it runs again */
-    bool phase_valid;           /* phase_* are of the time it has run since */
-    uint64_t phase_ns;
-    uint64_t phase_counter;
-    uint64_t last_ns;
-    uint64_t last_counter;
-    uint64_t last_hz;
-    uint32_t last_error_ns;
-    bool kvm_offset_valid;
-    bool kvm_refused;           /* said once that there is no clock */
-    bool kvm_pending;           /* a look at the vCPU is under way */
-    uint16_t kvm_reason;        /* what to write when it is done */
-    uint64_t kvm_offset;
+    VirtIOHypertraceCounter common;     /* of all vCPUs; kind 0: none such */
+    bool is_held;               /* what vCPUs say now is not to be written */
+    uint16_t held_reason;       /* of the record when that is over */
+    QEMUTimer *soon;            /* then */
+    GArray *seats;              /* of clock-round.c, by the vCPU's index */
 } VirtIOHypertraceClock;
 
 uint32_t virtio_hypertrace_clock_kind(void);
 uint64_t virtio_hypertrace_clock_hz(void);
-uint64_t virtio_hypertrace_clock_now(void);
-uint64_t virtio_hypertrace_clock_process(uint64_t *error_ns);
+uint64_t virtio_hypertrace_counter_scaled(
+    const VirtIOHypertraceCounter *counter, uint64_t host);
+uint64_t virtio_hypertrace_counter_at(const VirtIOHypertraceCounter *counter,
+                                      uint64_t host);
 uint64_t virtio_hypertrace_clock_counter(VirtIOHypertrace *ht);
+void virtio_hypertrace_clock_write(VirtIOHypertrace *ht, uint32_t cpu,
+                                   const VirtIOHypertraceCounter *counter,
+                                   const VirtIOHypertraceMoment *moment,
+                                   uint16_t reason);
 void virtio_hypertrace_clock_init(VirtIOHypertrace *ht);
 void virtio_hypertrace_clock_fini(VirtIOHypertrace *ht);
 void virtio_hypertrace_clock_run(VirtIOHypertrace *ht, bool running);
 void virtio_hypertrace_clock_mark(VirtIOHypertrace *ht, uint16_t reason);
+void virtio_hypertrace_clock_plug(VirtIOHypertrace *ht, CPUState *cs);
+void virtio_hypertrace_clock_tick(VirtIOHypertrace *ht);
 
 /* driver-queue.c: the virtqueues. */
 
@@ -245,11 +310,13 @@ struct VirtIOHypertrace {
     VirtIOHypertraceMarks marks;
     VirtIOHypertraceSocket socket;
     VirtIOHypertraceVmm vmm;
+    VirtIOHypertraceVcpus vcpus;
     VirtIOHypertraceClock clock;
     VirtIOHypertraceDriver driver;
 
     VirtIOHypertraceReset *reset;
     VMChangeStateEntry *run_state;
+    QEMUTimer *tick;            /* each second while the VM runs */
     Notifier ready;
     Notifier shutdown;
     Notifier exit;

@@ -170,7 +170,31 @@ void virtio_hypertrace_vmm_clock(VirtIOHypertrace *ht,
     trace_virtio_hypertrace_vmm_clock(le16_to_cpu(record->reason),
                                       le64_to_cpu(record->mono_ns),
                                       le64_to_cpu(record->counter),
-                                      le32_to_cpu(record->error_ns));
+                                      le32_to_cpu(record->error_ns),
+                                      le32_to_cpu(record->cpu),
+                                      le64_to_cpu(record->offset));
     put_packet(ht, VHT_PACKET_CLOCK, &copy, sizeof(copy), now,
                le64_to_cpu(record->counter));
+}
+
+/**
+ * virtio_hypertrace_vmm_vcpu: write down a vCPU
+ * @ht: the device
+ * @record: the record; its epoch is filled in here
+ */
+void virtio_hypertrace_vmm_vcpu(VirtIOHypertrace *ht,
+                                const struct vht_vcpu_record *record)
+{
+    struct vht_vcpu_record copy = *record;
+    uint64_t now = MAX(le64_to_cpu(record->mono_ns), ht->vmm.last_ns);
+
+    copy.epoch = cpu_to_le32(ht->epoch);
+    copy.mono_ns = cpu_to_le64(now);
+    trace_virtio_hypertrace_vmm_vcpu(le32_to_cpu(record->index),
+                                     le64_to_cpu(record->arch_id),
+                                     le32_to_cpu(record->kvm_id),
+                                     le32_to_cpu(record->thread_id),
+                                     le32_to_cpu(record->state));
+    put_packet(ht, VHT_PACKET_VCPU, &copy, sizeof(copy), now,
+               virtio_hypertrace_clock_counter(ht));
 }

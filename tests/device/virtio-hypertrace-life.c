@@ -56,7 +56,7 @@ static void test_events(void)
         g_assert_cmpint(r.packet.timestamp_begin, >=, last_ns);
         g_assert_cmpint(r.packet.timestamp_end, >=, r.packet.timestamp_begin);
         last_ns = r.packet.timestamp_end;
-        if (r.packet.type == VHT_PACKET_CLOCK) {
+        if (r.packet.type != VHT_PACKET_VMM) {
             continue;
         }
         g_assert_cmpint(i, <, G_N_ELEMENTS(life));
@@ -158,7 +158,7 @@ static void test_clock(void)
     VmRecord r;
 
     while (vm_next(vm, &r)) {
-        g_assert_cmpint(r.packet.type, ==, VHT_PACKET_VMM);
+        g_assert_cmpint(r.packet.type, !=, VHT_PACKET_CLOCK);
     }
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");
     vm_wait_clock(vm, VHT_CLOCK_REASON_START, &r);
@@ -182,7 +182,7 @@ static void test_clock(void)
     ns = r.clock.mono_ns - second.mono_ns;
     ticks = r.clock.counter - second.counter;
     g_assert_cmpfloat(fabs(ticks / second.counter_hz * 1e9 - ns), <=,
-                      r.clock.error_ns);
+                      second.error_ns + r.clock.error_ns);
     g_assert_cmpint(r.clock.error_ns, <, 100000);
     first = r.clock;
     qtest_qmp_assert_success(vm->qts, "{ 'execute': 'cont' }");

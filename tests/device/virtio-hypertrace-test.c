@@ -18,5 +18,6 @@ int main(int argc, char **argv)
     add_state_tests();
     add_window_tests();
     add_marks_tests();
+    add_vcpu_tests();
     return g_test_run();
 }

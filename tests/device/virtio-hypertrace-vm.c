@@ -267,6 +267,9 @@ bool vm_next(Vm *vm, VmRecord *r)
         if (p->type == VHT_PACKET_VMM) {
             memcpy(&r->event, (const char *)p + p->header_size,
                    sizeof(r->event));
+        } else if (p->type == VHT_PACKET_VCPU) {
+            memcpy(&r->vcpu, (const char *)p + p->header_size,
+                   sizeof(r->vcpu));
         } else {
             g_assert_cmpint(p->type, ==, VHT_PACKET_CLOCK);
             memcpy(&r->clock, (const char *)p + p->header_size,

@@ -56,6 +56,7 @@ typedef struct VmRecord {
     struct vht_packet packet;
     struct vht_vmm_event event;         /* if packet.type says so */
     struct vht_clock_record clock;
+    struct vht_vcpu_record vcpu;
 } VmRecord;
 
 char *vm_tmp_dir(void);
@@ -112,5 +113,6 @@ void add_place_tests(void);
 void add_state_tests(void);
 void add_window_tests(void);
 void add_marks_tests(void);
+void add_vcpu_tests(void);
 
 #endif
