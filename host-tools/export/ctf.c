@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "export/export.h"
+#include "export/graph.h"
 #include "export/lttng.h"
 #include "export/output.h"
 #include "plugin/recording.h"
@@ -18,34 +19,6 @@ struct run {
 	char *trace;		/* the directory to write */
 	bool is_single;		/* one VM, no others: the trace is the directory itself */
 };
-
-/* The causes that babeltrace2 has noted in this thread, in one line. */
-static char *take_causes(void)
-{
-	const bt_error *error = bt_current_thread_take_error();
-	GString *text = g_string_new(NULL);
-	uint64_t count = error ? bt_error_get_cause_count(error) : 0;
-
-	/* The first is the innermost. */
-	for (uint64_t i = 0; i < count; i++)
-		g_string_append_printf(text, "%s%s", i ? "; " : "",
-				       bt_error_cause_get_message(
-					       bt_error_borrow_cause_by_index(error, i)));
-	if (!count)
-		g_string_append(text, "no reason given");
-	if (error)
-		bt_error_release(error);
-	return g_string_free(text, FALSE);
-}
-
-static bool graph_error(const char *what, GError **error)
-{
-	char *causes = take_causes();
-
-	g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "%s: %s", what, causes);
-	g_free(causes);
-	return false;
-}
 
 static bool add_source(bt_graph *graph, const struct run *run,
 		       const bt_component_source **source, GError **error)
@@ -62,10 +35,10 @@ static bool add_source(bt_graph *graph, const struct run *run,
 	    (run->request->names &&
 	     bt_value_map_insert_string_entry(params, "names", run->request->names)) ||
 	    (run->request->vm && bt_value_map_insert_string_entry(params, "vm", run->request->vm)))
-		graph_error("cannot make the source", error);
+		graph_error(HT_ERROR_FAILED, "cannot make the source", error);
 	else if (bt_graph_add_source_component(graph, class, "recording", params,
 					       BT_LOGGING_LEVEL_NONE, source))
-		graph_error("cannot read the recording", error);
+		graph_error(HT_ERROR_FAILED, "cannot read the recording", error);
 	else
 		done = true;
 	bt_value_put_ref(params);
@@ -77,23 +50,22 @@ static bool add_sink(bt_graph *graph, const struct run *run,
 		     const bt_component_sink **sink, GError **error)
 {
 	const bt_component_class_sink *class;
-	const bt_plugin *plugin = NULL;
+	const bt_plugin *plugin = graph_find_plugin("ctf", error);
 	bt_value *params = NULL;
 	bool done = false;
 
-	if (bt_plugin_find("ctf", BT_TRUE, BT_TRUE, BT_TRUE, BT_TRUE, BT_FALSE, &plugin) ||
-	    !plugin)
-		return graph_error("cannot find babeltrace2's plugin ctf", error);
+	if (!plugin)
+		return false;
 	class = bt_plugin_borrow_sink_component_class_by_name_const(plugin, "fs");
 	params = bt_value_map_create();
 	if (!class || !params ||
 	    bt_value_map_insert_string_entry(params, "path", run->trace) ||
 	    bt_value_map_insert_bool_entry(params, "quiet", BT_TRUE) ||
 	    bt_value_map_insert_bool_entry(params, "assume-single-trace", run->is_single))
-		graph_error("cannot make the sink", error);
+		graph_error(HT_ERROR_FAILED, "cannot make the sink", error);
 	else if (bt_graph_add_sink_component(graph, class, "ctf", params,
 					     BT_LOGGING_LEVEL_NONE, sink))
-		graph_error("cannot write", error);
+		graph_error(HT_ERROR_FAILED, "cannot write", error);
 	else
 		done = true;
 	bt_value_put_ref(params);
@@ -109,17 +81,17 @@ static bool run_graph(const struct run *run, GError **error)
 	bool done = false;
 
 	if (!graph)
-		return graph_error("cannot make a graph", error);
+		return graph_error(HT_ERROR_FAILED, "cannot make a graph", error);
 	if (!add_source(graph, run, &source, error) || !add_sink(graph, run, &sink, error))
 		goto out;
 	if (bt_graph_connect_ports(
 		    graph, bt_component_source_borrow_output_port_by_index_const(source, 0),
 		    bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL)) {
-		graph_error("cannot connect source and sink", error);
+		graph_error(HT_ERROR_FAILED, "cannot connect source and sink", error);
 		goto out;
 	}
 	if (bt_graph_run(graph)) {
-		graph_error("cannot export", error);
+		graph_error(HT_ERROR_FAILED, "cannot export", error);
 		goto out;
 	}
 	done = true;

@@ -3,6 +3,7 @@
 #include "export/lttng.h"
 
 #include "error.h"
+#include "export/readable.h"
 #include "lttng/merge.h"
 #include "lttng/session.h"
 #include "recording/reader.h"
@@ -23,38 +24,57 @@ static char *find_place(const char *set, const char *path)
 	return place;
 }
 
+/* What cannot be read would make the whole set unreadable. */
+static bool check_all(const GPtrArray *traces, GError **error)
+{
+	for (guint i = 0; i < traces->len; i++)
+		if (!readable_check(traces->pdata[i], error))
+			return false;
+	return true;
+}
+
+static bool merge_one(const char *from, const char *to, const struct lttng_clock *clock,
+		      unsigned int *count, GError **error)
+{
+	g_autoptr(GPtrArray) traces = g_ptr_array_new_with_free_func(g_free);
+
+	if (!lttng_merge(from, to, clock, traces, error))
+		return false;
+	if (!check_all(traces, error)) {
+		g_prefix_error(error, "path=%s: ", from);
+		return false;
+	}
+	*count += traces->len;
+	return true;
+}
+
 static bool merge_own(const struct export_request *request, const char *set,
 		      const struct lttng_clock *clock, unsigned int *count, GError **error)
 {
 	g_autofree char *from = g_build_filename(request->recording, LTTNG_DIR, NULL);
 	g_autofree char *to = g_build_filename(set, LTTNG_DIR, NULL);
-	unsigned int found = 0;
 
 	if (request->omits_lttng || !g_file_test(from, G_FILE_TEST_EXISTS))
 		return true;
-	if (!lttng_merge(from, to, clock, &found, error)) {
-		g_prefix_error(error, "(--no-lttng leaves out what the recording has) ");
-		return false;
-	}
-	*count += found;
-	return true;
+	if (merge_one(from, to, clock, count, error))
+		return true;
+	g_prefix_error(error, "(--no-lttng leaves out what the recording has) ");
+	return false;
 }
 
 static bool merge_named(const char *path, const char *set, const struct lttng_clock *clock,
 			unsigned int *count, GError **error)
 {
 	g_autofree char *to = find_place(set, path);
-	unsigned int found = 0;
+	unsigned int before = *count;
 
-	if (!lttng_merge(path, to, clock, &found, error))
+	if (!merge_one(path, to, clock, count, error))
 		return false;
-	if (!found) {
-		g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND,
-			    "no CTF trace of LTTng's is there: path=%s", path);
-		return false;
-	}
-	*count += found;
-	return true;
+	if (*count > before)
+		return true;
+	g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND,
+		    "no CTF trace of LTTng's is there: path=%s", path);
+	return false;
 }
 
 bool export_lttng(const struct export_request *request, const char *set, unsigned int *count,

@@ -14,7 +14,7 @@
  * @set: directory of the set; theirs go into directory @lttng of it, which is made if
  *	there are any
  * @count: number of traces put there
- * @error: see lttng_merge(); HT_ERROR_NOT_FOUND also where a path holds no trace
+ * @error: see lttng_merge(); HT_ERROR_FORMAT also where babeltrace2 cannot read one; HT_ERROR_NOT_FOUND also where a path holds no trace
  * Return: false with @error set.
  */
 bool export_lttng(const struct export_request *request, const char *set, unsigned int *count,

@@ -23,7 +23,7 @@
 
 struct merge {
 	const struct lttng_clock *clock;
-	unsigned int count;
+	GPtrArray *traces;
 };
 
 /* What a directory holds; names without a path. */
@@ -269,7 +269,8 @@ static bool merge_trace(struct merge *merge, const char *from, const char *to,
 	/* made, and never started */
 	if (!metadata->len)
 		goto out;
-	if (++merge->count > MAX_TRACES) {
+	g_ptr_array_add(merge->traces, g_strdup(to));
+	if (merge->traces->len > MAX_TRACES) {
 		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT, "too many traces: path=%s", from);
 		done = false;
 	} else if (g_mkdir_with_parents(to, 0777) < 0) {
@@ -312,12 +313,9 @@ static bool merge_dir(struct merge *merge, const char *from, const char *to, uns
 }
 
 bool lttng_merge(const char *from, const char *to, const struct lttng_clock *clock,
-		 unsigned int *count, GError **error)
+		 GPtrArray *traces, GError **error)
 {
-	struct merge merge = { .clock = clock };
+	struct merge merge = { .clock = clock, .traces = traces };
 
-	if (!merge_dir(&merge, from, to, 0, error))
-		return false;
-	*count = merge.count;
-	return true;
+	return merge_dir(&merge, from, to, 0, error);
 }

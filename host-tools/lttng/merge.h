@@ -16,7 +16,7 @@
  * @from: the directory: a trace, or what holds some, at any depth up to a bound
  * @to: directory that will hold them, at the same places below it
  * @clock: what their clock has to be
- * @count: number of traces copied
+ * @traces: char *, the copied traces' directories are added
  * @error: %HT_ERROR_NOT_FOUND: nothing of the name; %HT_ERROR_FORMAT: a trace is
  *	damaged, or its clock is another one; %HT_ERROR_FAILED: I/O
  *
@@ -26,6 +26,6 @@
  * Return: false with @error set.
  */
 bool lttng_merge(const char *from, const char *to, const struct lttng_clock *clock,
-		 unsigned int *count, GError **error);
+		 GPtrArray *traces, GError **error);
 
 #endif

@@ -97,6 +97,10 @@ GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error)
 		data += whole;
 		size -= whole;
 	}
+	if (!text->len) {
+		g_string_free(text, TRUE);
+		return fail(error, "metadata is empty: the session was cut off at its beginning");
+	}
 	if (strncmp(text->str, SIGNATURE, strlen(SIGNATURE)) || strlen(text->str) != text->len) {
 		g_string_free(text, TRUE);
 		return fail(error, "metadata is not CTF 1.8");

@@ -213,6 +213,19 @@ def other_boot(t, out, directory):
     t.ok(done.returncode == 5, 'also where the user names it', (done.returncode, done.stderr))
 
 
+def torn(t, out, directory):
+    """A stream that ends inside a packet would make the whole set unreadable."""
+    other = os.path.join(directory, 'torn')
+    shutil.copytree(out, other)
+    path = max((path for path in glob.glob(other + '/@lttng/*/ust/uid/*/*/hypertrace_*')), key=os.path.getsize)
+    os.truncate(path, os.path.getsize(path) - 100)
+    trace = os.path.join(directory, 'torn.ctf')
+    done = vm.tool('export', other, trace, check=False)
+    t.ok(done.returncode == 5 and 'cannot read' in done.stderr and '--no-lttng' in done.stderr and
+         not os.path.exists(trace), 'a trace that ends inside a packet is refused', (done.returncode, done.stderr))
+    t.note(done.stderr)
+
+
 def full_disk(t, out, directory):
     """An export for which there is no room leaves nothing."""
     small = os.path.join(directory, 'small')
@@ -264,6 +277,7 @@ def all_of_it(t):
             refused_by_daemon(t, guest, directory)
             out = good(t, guest, directory)
             other_boot(t, out, directory)
+            torn(t, out, directory)
             full_disk(t, out, directory)
             killed(t, guest, directory, daemon)
         guest.poweroff()

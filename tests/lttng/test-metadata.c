@@ -163,6 +163,9 @@ static void test_packets(bool is_swapped)
 	text = lttng_metadata_text(file->data, file->len - 1, &error);
 	ok(!text, "packets that end early");
 	ok_error(&error, HT_ERROR_FORMAT, "are an error");
+	text = lttng_metadata_text(file->data, 0, &error);
+	ok(!text, "no text at all");
+	ok_error(&error, HT_ERROR_FORMAT, "is an error");
 	file->data[32] = 1;
 	text = lttng_metadata_text(file->data, file->len, &error);
 	ok(!text, "a compressed packet");
