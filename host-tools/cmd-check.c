@@ -2,15 +2,17 @@
 /*
  * `hypertrace check`: is a recording whole? First what the packets say by
  * themselves, then, decoded, whether the events are as many as the packets say
- * and in order.
+ * and in order, and whether the timeline can be true.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd.h"
+#include "decode/causality.h"
 #include "decode/decoder.h"
 #include "error.h"
+#include "format.h"
 #include "recording/audit.h"
 #include "recording/reader.h"
 
@@ -52,7 +54,8 @@ static void add_row(GPtrArray *rows, const struct recording_vm *vm,
 	row->stream = stream;
 	row->audit = audit_stream(stream, gen ? gen->epoch : 0, gen ? gen->generation : 0);
 	if (gen && stream->has_state && !row->audit->is_closed && audit_must_be_closed(vm, gen))
-		audit_add_defect(row->audit,
+		audit_add_defect(row->audit, vm->is_host ?
+				 "not closed: the recorder of this run did not come to its end" :
 				 "not closed: the next driver came before the end was recorded");
 	row->name = gen ? g_strdup_printf("%u.%u/%s", gen->epoch, gen->generation,
 					  stream->file_name) :
@@ -112,9 +115,11 @@ static void check_decoded(struct row *row, const struct decoder_stream *stream)
 
 /**
  * decode - decode all events and compare
+ * @causality: is given all events
  * @warnings: sentences are added
  */
-static void decode(const struct recording *rec, GPtrArray *rows, GPtrArray *warnings)
+static void decode(const struct recording *rec, GPtrArray *rows, struct causality *causality,
+		   GPtrArray *warnings)
 {
 	struct decoder *decoder = decoder_new(rec, NULL);
 	const GPtrArray *sentences;
@@ -123,7 +128,8 @@ static void decode(const struct recording *rec, GPtrArray *rows, GPtrArray *warn
 	uint32_t s;
 
 	while (decoder_next(decoder, &item))
-		;
+		causality_take(causality, &item);
+	causality_finish(causality);
 	for (s = 0; s < decoder_stream_count(decoder); s++) {
 		const struct decoder_stream *stream = decoder_stream_at(decoder, s);
 
@@ -171,6 +177,51 @@ static void print_row(const struct row *row)
 }
 
 /**
+ * print_rule - what a rule of causality found
+ * @rule: what was to be, e.g. "events inside their vCPU's stays"
+ * Return: how many violations there are.
+ */
+static uint64_t print_rule(const struct causality_vm *vm, const char *rule,
+			   const struct causality_count *count)
+{
+	g_autofree char *when = format_seconds(count->at_ns);
+
+	printf("causality of %s: %s: %" PRIu64 " judged, %" PRIu64 " not, %" PRIu64
+	       " violations", vm->vm->name, rule, count->judged, count->unjudged,
+	       count->violations);
+	if (count->judged)
+		printf("; largest excess %" PRIu64 " ns, bound %" PRIu64 " ns",
+		       count->largest_ns, count->largest_ns ? count->bound_ns : count->widest_ns);
+	if (count->largest_ns)
+		printf(" (at %s s; no bound above %" PRIu64 " ns)", when, count->widest_ns);
+	printf("\n");
+	return count->violations;
+}
+
+/**
+ * print_causality - whether the timeline can be true
+ * Return: how many violations there are.
+ */
+static uint64_t print_causality(const struct causality *causality)
+{
+	uint64_t violations = 0;
+	uint32_t i;
+
+	for (i = 0; i < causality_vm_count(causality); i++) {
+		const struct causality_vm *vm = causality_vm_at(causality, i);
+		g_autofree char *rule = g_strdup_printf("events in %" PRIu64 " stays in the guest",
+							vm->stays);
+
+		if (vm->has_host)
+			violations += print_rule(vm, rule, &vm->inside);
+		if (vm->wakeups.judged)
+			violations += print_rule(vm, "tasks run after they were woken up",
+						 &vm->wakeups);
+	}
+	return violations;
+}
+
+/**
  * check - check an open recording
  * Return: the exit code.
  */
@@ -178,11 +229,12 @@ static int check(const struct recording *rec)
 {
 	g_autoptr(GPtrArray) rows = make_rows(rec);
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	struct causality *causality = causality_new(rec);
 	uint64_t lost = 0, missing = 0, before = 0, defects = 0, subbufs = 0;
 	bool has_loss = false, has_gap = false, is_least = false;
 	guint i;
 
-	decode(rec, rows, warnings);
+	decode(rec, rows, causality, warnings);
 	printf("%-16s %-32s %10s %12s %12s %10s %10s  %s\n", "VM", "stream", "packets", "events",
 	       "decoded", "lost", "missing", "state");
 	for (i = 0; i < rows->len; i++) {
@@ -200,6 +252,8 @@ static int check(const struct recording *rec)
 	}
 	for (i = 0; i < warnings->len; i++)
 		printf("warning: %s\n", (const char *)warnings->pdata[i]);
+	defects += print_causality(causality);
+	causality_free(causality);
 	if (rec->damaged_streams) {
 		printf("defect: the recorder gave up %" PRIu64 " damaged streams\n",
 		       rec->damaged_streams);

@@ -396,10 +396,11 @@ struct stretch {
 	double bend;
 };
 
+/* @otherwise: the rate to take where the points do not tell. */
 static struct stretch measure_stretch(const struct point *p, guint first, guint last,
-				      double otherwise)
+				      const struct stretch *otherwise)
 {
-	struct stretch result = { otherwise, TOLD_RATE * otherwise, 0 };
+	struct stretch result = { otherwise->slope, otherwise->doubt, 0 };
 	double run = difference(p[last - 1].pub.from, p[first].pub.from);
 	double rise = difference(p[last - 1].pub.to, p[first].pub.to);
 	double doubt, off = 0;
@@ -418,7 +419,7 @@ static struct stretch measure_stretch(const struct point *p, guint first, guint 
 	if (run <= 0 || rise <= 0)
 		return result;
 	doubt = ((double)p[first].pub.error + (double)p[last - 1].pub.error) / run;
-	if (otherwise > 0 && doubt / (rise / run) > SLOPE_ERROR)
+	if (otherwise->slope > 0 && doubt / (rise / run) > SLOPE_ERROR)
 		return result;
 	result.slope = rise / run;
 	for (guint i = first + 1; i + 1 < last; i++)
@@ -456,7 +457,27 @@ static struct line make_line(const struct clock_point *point, const struct clock
 	return line;
 }
 
-static void make_lines(struct part *part, double slope)
+/*
+ * The rate of the stretch whose rate is known best: for those that are too short
+ * to tell. A rate is the same before and after a clock was set.
+ */
+static void find_best_rate(const struct part *part, struct stretch *best)
+{
+	const struct point *p = (const struct point *)part->points->data;
+	const struct stretch told = *best;
+
+	for (guint first = 0, last; first < part->points->len; first = last) {
+		struct stretch whole;
+
+		last = stretch_end(p, first, part->points->len);
+		whole = measure_stretch(p, first, last, &told);
+		whole.doubt += TWO_POINTS_RATE * whole.slope;
+		if (whole.doubt < best->doubt)
+			*best = (struct stretch){ whole.slope, whole.doubt, 0 };
+	}
+}
+
+static void make_lines(struct part *part, const struct stretch *otherwise)
 {
 	const struct point *p = (const struct point *)part->points->data;
 	guint count = part->points->len;
@@ -464,7 +485,7 @@ static void make_lines(struct part *part, double slope)
 	part->lines = g_new(struct line, MAX(count, 1));
 	for (guint first = 0; first < count;) {
 		guint last = stretch_end(p, first, count);
-		struct stretch whole = measure_stretch(p, first, last, slope);
+		struct stretch whole = measure_stretch(p, first, last, otherwise);
 
 		if (!first) {
 			part->slope_before = whole.slope;
@@ -556,6 +577,7 @@ uint32_t clock_map_finish(struct clock_map *map, GArray *dropped)
 {
 	struct drops drops = { dropped, 0 };
 	const struct clock_point *last = NULL;
+	struct stretch rate;
 	double slope = map->slope;
 
 	for (guint i = 0; i < map->parts->len;) {
@@ -570,12 +592,16 @@ uint32_t clock_map_finish(struct clock_map *map, GArray *dropped)
 
 		slope = typical_slope((struct point *)points->data, points->len);
 	}
+	slope = slope > 0 ? slope : 1;
+	rate = (struct stretch){ slope, TOLD_RATE * slope, 0 };
+	for (guint i = 0; i < map->parts->len; i++)
+		find_best_rate(part_at(map, i), &rate);
 	for (guint i = 0; i < map->parts->len; i++) {
 		struct part *part = part_at(map, i);
 		const struct clock_point *first =
 			&g_array_index(part->points, struct point, 0).pub;
 
-		make_lines(part, slope > 0 ? slope : 1);
+		make_lines(part, &rate);
 		part->first = first->from;
 		part->last = g_array_index(part->points, struct point, part->points->len - 1)
 				     .pub.from;

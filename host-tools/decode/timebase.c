@@ -13,6 +13,7 @@
 #include "wire/window.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* Source clocks that count nanoseconds. */
@@ -28,6 +29,8 @@ static const char *const ns_clocks[] = {
 #define RECORD_PERIOD	1500000000ULL
 /* A record that knows its moment no better than this says nothing. */
 #define ABSURD_ERROR	1000000000U
+/* A jump of the counter by less than that (ns) is no jump. */
+#define SURE_JUMP	500
 /* Of an epoch's records those that are kept; more are thinned out. */
 #define MAX_RECORDS	65536
 
@@ -109,6 +112,7 @@ struct timebase {
 	GPtrArray *warnings;
 	struct vcpu_map *vcpus;
 	uint64_t counter_hz;
+	bool is_kvm;			/* the counter is the host's, with an offset */
 	uint32_t vcpu_clocks;		/* maps of single vCPUs, in all epochs */
 	GPtrArray *clocks;		/* struct source_clock * */
 	GPtrArray *epochs;		/* struct epoch_map * */
@@ -351,8 +355,28 @@ static void clean_records(struct timebase *timebase, struct epoch_map *epoch)
 		     complaints.count - MAX_COMPLAINTS, epoch->epoch);
 }
 
+/*
+ * Whether the counter was set by more than what is unsure of it: an offset may
+ * have been told better than before.
+ */
+static bool is_set(const struct timebase *timebase, const struct record *a,
+		   const struct record *b)
+{
+	int64_t jump = (int64_t)(b->pub.offset - a->pub.offset);
+	double ns;
+
+	if (!is_other_clock(a, b))
+		return b->pub.reason == VHT_CLOCK_REASON_CHANGED &&
+		       !(a->pub.host_counter && b->pub.host_counter);
+	if (a->pub.scale != b->pub.scale || !timebase->counter_hz)
+		return true;
+	ns = fabs((double)jump) * 1e9 / timebase->counter_hz;
+	return ns > SURE_JUMP + a->pub.error_ns + b->pub.error_ns;
+}
+
 /* Where the VM stood, a line ends; where the counter was set, nobody knows when. */
-static enum clock_joint record_joint(const struct record *before, const struct record *record)
+static enum clock_joint record_joint(const struct timebase *timebase,
+				     const struct record *before, const struct record *record)
 {
 	bool is_back = before && record->pub.counter < before->pub.counter;
 
@@ -362,10 +386,8 @@ static enum clock_joint record_joint(const struct record *before, const struct r
 	case VHT_CLOCK_REASON_RESET:
 	case VHT_CLOCK_REASON_START:
 		return is_back ? CLOCK_JUMP : CLOCK_BREAK;
-	case VHT_CLOCK_REASON_CHANGED:
-		return before ? CLOCK_JUMP : CLOCK_LINE;
 	default:
-		return before && is_other_clock(before, record) ? CLOCK_JUMP : CLOCK_LINE;
+		return before && is_set(timebase, before, record) ? CLOCK_JUMP : CLOCK_LINE;
 	}
 }
 
@@ -411,12 +433,13 @@ static void make_counter(struct timebase *timebase, struct epoch_map *epoch, uin
 
 		if (record->pub.cpu != VHT_CPU_NONE && record->pub.cpu != cpu)
 			continue;
-		point.joint = record_joint(before, record);
+		point.joint = record_joint(timebase, before, record);
 		clock_map_add(clock->map, &point);
 		before = record;
 		if (point.is_lone)
 			clock->method = METHOD_POINTS;
-		else if (clock->method != METHOD_POINTS && record->pub.host_counter)
+		else if (clock->method != METHOD_POINTS && record->pub.host_counter &&
+			 timebase->is_kvm)
 			clock->method = METHOD_TSC_OFFSET;
 		else if (clock->method == METHOD_NONE)
 			clock->method = METHOD_TICKS;
@@ -843,6 +866,15 @@ const struct clock_map *timebase_window_map(const struct timebase *timebase, uin
 	return clock && clock->map && !clock_map_is_empty(clock->map) ? clock->map : NULL;
 }
 
+/* Under KVM vCPUs have an id there. */
+static bool is_under_kvm(const struct vcpu_map *vcpus)
+{
+	for (uint32_t i = 0; i < vcpu_map_count(vcpus); i++)
+		if (vcpu_map_at(vcpus, i)->kvm_id != VHT_CPU_NONE)
+			return true;
+	return false;
+}
+
 struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings)
 {
 	struct timebase *timebase = g_new0(struct timebase, 1);
@@ -850,6 +882,7 @@ struct timebase *timebase_new(const struct recording_vm *vm, GPtrArray *warnings
 	timebase->vm = vm;
 	timebase->warnings = warnings;
 	timebase->vcpus = vcpu_map_new(vm);
+	timebase->is_kvm = is_under_kvm(timebase->vcpus);
 	timebase->counter_hz = vm->counter_hz;
 	timebase->clocks = g_ptr_array_new_with_free_func(source_clock_free);
 	timebase->epochs = g_ptr_array_new_with_free_func(epoch_map_free);

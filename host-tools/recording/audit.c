@@ -81,6 +81,9 @@ static void check_records(struct walk *walk, const struct recording_packet *pack
 	} else if (packet->header.type == VHT_PACKET_CLOCK) {
 		walk->audit->record_bytes +=
 			packet->header.content_size % sizeof(struct vht_clock_record);
+	} else if (packet->header.type == VHT_PACKET_VCPU) {
+		walk->audit->record_bytes +=
+			packet->header.content_size % sizeof(struct vht_vcpu_record);
 	}
 }
 

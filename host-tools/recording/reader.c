@@ -504,6 +504,31 @@ static gboolean load_main_key_file(struct recording *rec, const char *ini, GErro
 	return TRUE;
 }
 
+/**
+ * check_boot - see that the host's part is of the boot that the recording is of
+ *
+ * The times of two boots have nothing in common. Where either says nothing of
+ * its boot there is nothing to compare.
+ */
+static gboolean check_boot(const struct recording *rec, const struct recording_vm *host,
+			   GError **error)
+{
+	g_autofree char *ini = g_build_filename(host->path, "host.ini", NULL);
+	g_autofree char *boot_id = NULL;
+	GKeyFile *file = load_key_file(ini, "host", error);
+
+	if (!file)
+		return FALSE;
+	boot_id = get_string(file, "host", "boot_id");
+	g_key_file_free(file);
+	if (!boot_id[0] || !rec->boot_id[0] || !g_ascii_strcasecmp(boot_id, rec->boot_id))
+		return TRUE;
+	g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
+		    "host part of another boot: path=%s boot_id=%s, the recording's is %s: "
+		    "their clocks have nothing in common", host->path, boot_id, rec->boot_id);
+	return FALSE;
+}
+
 struct recording *recording_open(const char *path, GError **error)
 {
 	struct recording *rec;
@@ -545,6 +570,8 @@ struct recording *recording_open(const char *path, GError **error)
 			goto free_rec;
 		if (vm)
 			g_ptr_array_insert(rec->vms, is_host ? 0 : -1, vm);
+		if (vm && is_host && !check_boot(rec, vm, error))
+			goto free_rec;
 	}
 	g_ptr_array_unref(names);
 	g_free(ini);
