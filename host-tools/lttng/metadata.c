@@ -2,7 +2,7 @@
 /*
  * A CTF trace's metadata with another description of its clock; see metadata.h.
  *
- * Two places of the text (TSDL, CTF 1.8 section C) speak of the clock: the block
+ * Two kinds of places in the text (TSDL, CTF 1.8 section C) speak of a clock: the block
  * `clock { ... }` at the outermost level, and `map = clock.NAME.value` in integer
  * types. They are found token by token, so that what stands in a comment or a
  * string is none of them.
@@ -16,6 +16,9 @@
 #define SIGNATURE		"/* CTF 1.8"
 #define CLOCK_NAME		"monotonic"
 #define CLOCK_HZ		"1000000000"
+
+/* One for each kind of stream, at most. */
+#define MAX_BLOCKS		256
 
 /* The header of a metadata packet (CTF 1.8, 7.1): offsets, and its size. */
 #define PACKET_MAGIC		0x75d11d57
@@ -202,29 +205,56 @@ static char *token_value(const struct token *token)
 }
 
 /**
- * struct found - what a text says of its clock
- * @begin: of the block
- * @end: behind its closing brace; NULL: there was none
+ * struct block - a description of a clock
  * @name: what it says, or NULL
  * @uuid: likewise
  * @freq: likewise
- * @maps: struct token[]: the NAME in each `map = clock.NAME.value`
  */
-struct found {
-	const char *begin;
-	const char *end;
+struct block {
 	char *name;
 	char *uuid;
 	char *freq;
-	GArray *maps;
 };
 
-static void note_attribute(struct found *found, const struct token *key,
+/**
+ * struct place - a piece of the text that will be another
+ * @begin: of it
+ * @end: behind it
+ * @is_block: `clock { ... }`; else NAME in `map = clock.NAME.value`
+ */
+struct place {
+	const char *begin;
+	const char *end;
+	bool is_block;
+};
+
+/**
+ * struct found - what a text says of clocks
+ * @blocks: struct block *; babeltrace2's sink describes one clock once for each
+ *	kind of stream
+ * @places: struct place[], in their order
+ */
+struct found {
+	GPtrArray *blocks;
+	GArray *places;
+};
+
+static void block_free(gpointer data)
+{
+	struct block *block = data;
+
+	g_free(block->name);
+	g_free(block->uuid);
+	g_free(block->freq);
+	g_free(block);
+}
+
+static void note_attribute(struct block *block, const struct token *key,
 			   const struct token *value)
 {
-	char **place = is_text(key, "name") ? &found->name :
-		       is_text(key, "uuid") ? &found->uuid :
-		       is_text(key, "freq") ? &found->freq : NULL;
+	char **place = is_text(key, "name") ? &block->name :
+		       is_text(key, "uuid") ? &block->uuid :
+		       is_text(key, "freq") ? &block->freq : NULL;
 
 	if (!place)
 		return;
@@ -233,23 +263,21 @@ static void note_attribute(struct found *found, const struct token *key,
 }
 
 /**
- * read_clock - read the block, from behind its opening brace on
+ * read_block - read a clock's description, from behind its opening brace on
+ * @at: moved behind the closing brace
  * Return: false with @error set.
  */
-static bool read_clock(struct found *found, const char **at, GError **error)
+static bool read_block(struct block *block, const char **at, GError **error)
 {
 	struct token key, equals, value;
 
-	for (;;) {
-		key = next_token(at);
-		if (key.kind == '}')
-			break;
+	while ((key = next_token(at)).kind != '}') {
 		equals = next_token(at);
 		value = next_token(at);
 		if (key.kind != 'w' || equals.kind != '=' || value.kind == '{' ||
 		    value.kind == '?' || !value.kind)
 			return fail(error, "metadata is damaged: clock");
-		note_attribute(found, &key, &value);
+		note_attribute(block, &key, &value);
 		/* what else belongs to the value, as a minus */
 		while (value.kind != ';') {
 			value = next_token(at);
@@ -258,12 +286,34 @@ static bool read_clock(struct found *found, const char **at, GError **error)
 				return fail(error, "metadata is damaged: clock");
 		}
 	}
-	found->end = key.end;
 	return true;
 }
 
 /**
- * note_map - see whether `map` begins what names the clock
+ * note_block - take a clock's description, from behind the word `clock` on
+ * @at: moved behind it
+ * Return: false with @error set.
+ */
+static bool note_block(struct found *found, const struct token *word, const char **at,
+		       GError **error)
+{
+	struct block *block = g_new0(struct block, 1);
+	struct place place = { .begin = word->begin, .is_block = true };
+
+	g_ptr_array_add(found->blocks, block);
+	if (found->blocks->len > MAX_BLOCKS)
+		return fail(error, "it has too many clocks");
+	if (next_token(at).kind != '{')
+		return fail(error, "metadata is damaged: clock");
+	if (!read_block(block, at, error))
+		return false;
+	place.end = *at;
+	g_array_append_val(found->places, place);
+	return true;
+}
+
+/**
+ * note_map - see whether `map` begins what names a clock
  * @at: behind that word; moved if so
  */
 static void note_map(struct found *found, const char **at)
@@ -271,19 +321,20 @@ static void note_map(struct found *found, const char **at)
 	const char *there = *at;
 	struct token equals = next_token(&there), clock = next_token(&there);
 	struct token dot = next_token(&there), name = next_token(&there);
+	struct place place = { .begin = name.begin, .end = name.end };
 
 	if (equals.kind != '=' || !is_text(&clock, "clock") || dot.kind != '.' ||
 	    name.kind != 'w')
 		return;
-	g_array_append_val(found->maps, name);
+	g_array_append_val(found->places, place);
 	*at = there;
 }
 
 /**
- * find_clock - find all that a text says of its clock
+ * find_clocks - find all that a text says of clocks
  * Return: false with @error set.
  */
-static bool find_clock(const char *at, struct found *found, GError **error)
+static bool find_clocks(const char *at, struct found *found, GError **error)
 {
 	unsigned int depth = 0;
 
@@ -296,17 +347,11 @@ static bool find_clock(const char *at, struct found *found, GError **error)
 			break;
 		depth += token.kind == '{';
 		depth -= token.kind == '}';
-		if (is_text(&token, "map")) {
+		if (is_text(&token, "map"))
 			note_map(found, &at);
-		} else if (!depth && is_text(&token, "clock")) {
-			if (found->end)
-				return fail(error, "it has more than one clock");
-			found->begin = token.begin;
-			if (next_token(&at).kind != '{')
-				return fail(error, "metadata is damaged: clock");
-			if (!read_clock(found, &at, error))
-				return false;
-		}
+		else if (!depth && is_text(&token, "clock") &&
+			 !note_block(found, &token, &at, error))
+			return false;
 	}
 	if (depth)
 		return fail(error, "metadata ends inside a block");
@@ -314,26 +359,51 @@ static bool find_clock(const char *at, struct found *found, GError **error)
 }
 
 /**
- * check_clock - see whether the clock is the one it has to be
+ * check_block - see whether a clock is the one it has to be
  * Return: false with @error set.
  */
-static bool check_clock(const struct found *found, const struct lttng_clock *clock,
+static bool check_block(const struct block *block, const struct lttng_clock *clock,
 			GError **error)
 {
-	if (!found->end)
-		return fail(error, "it has no clock");
-	if (!found->uuid || !g_uuid_string_is_valid(found->uuid))
+	if (!block->uuid || !g_uuid_string_is_valid(block->uuid))
 		return fail(error, "its clock has no uuid, so it may be of any host and boot");
-	if (g_ascii_strcasecmp(found->uuid, clock->boot_id))
+	if (g_ascii_strcasecmp(block->uuid, clock->boot_id))
 		return fail(error, "it is of another boot or host: clock uuid=%s, recording's "
-			    "boot_id=%s", found->uuid, clock->boot_id);
-	if (found->freq && strcmp(found->freq, CLOCK_HZ))
-		return fail(error, "its clock is not CLOCK_MONOTONIC: freq=%s", found->freq);
-	for (guint i = 0; i < found->maps->len; i++) {
-		g_autofree char *name = token_value(&g_array_index(found->maps, struct token, i));
+			    "boot_id=%s", block->uuid, clock->boot_id);
+	if (block->freq && strcmp(block->freq, CLOCK_HZ))
+		return fail(error, "its clock is not CLOCK_MONOTONIC: freq=%s", block->freq);
+	return true;
+}
 
-		if (!found->name || strcmp(name, found->name))
-			return fail(error, "it uses a clock that it does not describe: %s", name);
+/**
+ * check_name - see whether what is named is described
+ * Return: false with @error set.
+ */
+static bool check_name(const struct found *found, const struct place *place, GError **error)
+{
+	g_autofree char *name = g_strndup(place->begin, place->end - place->begin);
+
+	for (guint i = 0; i < found->blocks->len; i++) {
+		const struct block *block = found->blocks->pdata[i];
+
+		if (block->name && !strcmp(block->name, name))
+			return true;
+	}
+	return fail(error, "it uses a clock that it does not describe: %s", name);
+}
+
+static bool check_all(const struct found *found, const struct lttng_clock *clock, GError **error)
+{
+	if (!found->blocks->len)
+		return fail(error, "it has no clock");
+	for (guint i = 0; i < found->blocks->len; i++)
+		if (!check_block(found->blocks->pdata[i], clock, error))
+			return false;
+	for (guint i = 0; i < found->places->len; i++) {
+		const struct place *place = &g_array_index(found->places, struct place, i);
+
+		if (!place->is_block && !check_name(found, place, error))
+			return false;
 	}
 	return true;
 }
@@ -366,23 +436,16 @@ static GString *write_text(const GString *text, const struct found *found,
 {
 	GString *out = g_string_sized_new(text->len + 512);
 	const char *at = text->str;
-	bool has_clock = false;
 
-	for (guint i = 0; i <= found->maps->len; i++) {
-		const struct token *name = i < found->maps->len ?
-			&g_array_index(found->maps, struct token, i) : NULL;
+	for (guint i = 0; i < found->places->len; i++) {
+		const struct place *place = &g_array_index(found->places, struct place, i);
 
-		if (!has_clock && (!name || name->begin > found->begin)) {
-			g_string_append_len(out, at, found->begin - at);
+		g_string_append_len(out, at, place->begin - at);
+		if (place->is_block)
 			put_clock(out, clock);
-			at = found->end;
-			has_clock = true;
-		}
-		if (!name)
-			break;
-		g_string_append_len(out, at, name->begin - at);
-		g_string_append(out, CLOCK_NAME);
-		at = name->end;
+		else
+			g_string_append(out, CLOCK_NAME);
+		at = place->end;
 	}
 	g_string_append_len(out, at, text->str + text->len - at);
 	return out;
@@ -391,16 +454,17 @@ static GString *write_text(const GString *text, const struct found *found,
 GString *lttng_metadata_set_clock(const GString *text, const struct lttng_clock *clock,
 				  GError **error)
 {
-	struct found found = { .maps = g_array_new(FALSE, FALSE, sizeof(struct token)) };
+	struct found found = {
+		.blocks = g_ptr_array_new_with_free_func(block_free),
+		.places = g_array_new(FALSE, FALSE, sizeof(struct place)),
+	};
 	GString *out = NULL;
 
 	if (!g_uuid_string_is_valid(clock->boot_id))
 		fail(error, "the recording does not say of which boot it is");
-	else if (find_clock(text->str, &found, error) && check_clock(&found, clock, error))
+	else if (find_clocks(text->str, &found, error) && check_all(&found, clock, error))
 		out = write_text(text, &found, clock);
-	g_array_unref(found.maps);
-	g_free(found.name);
-	g_free(found.uuid);
-	g_free(found.freq);
+	g_ptr_array_unref(found.blocks);
+	g_array_unref(found.places);
 	return out;
 }

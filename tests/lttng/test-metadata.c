@@ -79,6 +79,24 @@ static void test_name(void)
 	g_free(text);
 }
 
+/* As babeltrace2's sink writes it: the same clock once more, its name a word. */
+static void test_twice(void)
+{
+	char *text = replaced("event {", "clock { name = monotonic; uuid = \"" BOOT "\"; offset = -3; };\n"
+			      "event {");
+	GError *error = NULL;
+	GString *out = set_clock(text, &error);
+	const char *first, *second;
+
+	g_assert_no_error(error);
+	first = strstr(out->str, "offset = 846357204;");
+	second = first ? strstr(first + 1, "offset = 846357204;") : NULL;
+	ok(first && second && !strstr(out->str, "= -3"), "a clock that is described twice is so again");
+	ok(g_str_has_suffix(out->str, strstr(kernel, "event {")), "and what is behind it stays");
+	g_string_free(out, TRUE);
+	g_free(text);
+}
+
 static void refuse(const char *what, const char *with, const char *word, const char *name)
 {
 	char *text = replaced(what, with);
@@ -100,7 +118,7 @@ static void test_refusals(void)
 	refuse(BOOT, "x", "no uuid", "a uuid that is none");
 	refuse("1000000000;", "2600045000;", "freq=2600045000", "a counter of another rate");
 	refuse("clock {\n", "clok {\n", "no clock", "a trace without clock");
-	refuse("event {", "clock { name = \"b\"; };\nevent {", "more than one", "a second clock");
+	refuse("event {", "clock { name = \"b\"; };\nevent {", "no uuid", "a second clock of another kind");
 	refuse("846356473;\n}", "846356473;\n", "damaged", "a clock that does not end");
 	refuse("clock; uint8_t map; };", "clock;", "inside a block", "a block that does not end");
 	refuse("// clock {\n", "/* clock {\n", "damaged", "a comment that does not end");
@@ -200,6 +218,7 @@ int main(void)
 {
 	test_rewrite();
 	test_name();
+	test_twice();
 	test_refusals();
 	test_no_boot_id();
 	test_packets(false);
