@@ -317,6 +317,24 @@ def several(test):
         test.equal(os.listdir(out + '-one'), ['trace-guest.dat'], '--vm chooses')
 
 
+def instances(test):
+    """Two tracing instances of one kernel, the second on one CPU only."""
+    with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
+        path = make(scratch, 'instances', 'function-6.12')
+        alone = events(report('-i', unpack(scratch, 'function-6.12') + '.dat'), SHIFT)
+        life = os.path.join(path, 'guest', '1.1')
+        shutil.copy(os.path.join(life, 'ftrace.hypertrace-cpu1'), os.path.join(life, 'ftrace.top-cpu1'))
+        with open(os.path.join(life, 'ftrace.top-cpu1'), 'r+b') as file:
+            file.seek(128 + 32)
+            file.write(b'top'.ljust(32, b'\0'))
+        export('trace.dat', path, path + '-dat')
+        lines = report('-i', os.path.join(path + '-dat', 'trace-guest.dat'))
+        second = [line.replace('top:', '    ', 1) for line in lines if line.lstrip().startswith('top:')]
+        first = [line for line in lines if not line.lstrip().startswith('top:')]
+        test.equal(events(first), alone, 'a second instance leaves the first as it is')
+        test.equal(events(second), [row for row in alone if row[1] == 1], 'and is a buffer of its own in the file')
+
+
 # --- what cannot be done ---
 
 
@@ -407,4 +425,4 @@ def hostile(test):
 
 
 if __name__ == '__main__':
-    tap.main(samples, losses, several, refusals, big_event, hostile)
+    tap.main(samples, losses, several, instances, refusals, big_event, hostile)
