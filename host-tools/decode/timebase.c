@@ -392,14 +392,14 @@ static enum clock_joint record_joint(const struct timebase *timebase,
 }
 
 static void warn_dropped(struct timebase *timebase, uint32_t epoch, uint32_t count,
-			 const GArray *dropped, const char *what)
+			 const GArray *dropped, const char *what, const char *unit)
 {
 	guint told = MIN(dropped->len, MAX_COMPLAINTS);
 
 	for (guint i = 0; i < told; i++) {
 		const struct clock_dropped *point = &g_array_index(dropped, struct clock_dropped, i);
-		g_autofree char *off = g_strdup_printf("it lies %.0f off its neighbours' line",
-						       point->off);
+		g_autofree char *off = g_strdup_printf("it lies %.0f %s off its neighbours' line",
+						       point->off, unit);
 
 		warn(timebase, "%s %" PRIu64 " (epoch %u) is not used: %s", what,
 		     point->number, epoch, point->fault == CLOCK_FAULT_OFF ? off :
@@ -446,11 +446,11 @@ static void make_counter(struct timebase *timebase, struct epoch_map *epoch, uin
 	}
 	count = clock_map_finish(clock->map, dropped);
 	if (cpu == VHT_CPU_NONE) {
-		warn_dropped(timebase, epoch->epoch, count, dropped, "clock record");
+		warn_dropped(timebase, epoch->epoch, count, dropped, "clock record", "ns");
 	} else if (count) {
 		g_autofree char *what = g_strdup_printf("vCPU %u: clock record", cpu);
 
-		warn_dropped(timebase, epoch->epoch, count, dropped, what);
+		warn_dropped(timebase, epoch->epoch, count, dropped, what, "ns");
 	}
 }
 
@@ -546,8 +546,7 @@ static const struct source_clock *source_clock_of(const struct timebase *timebas
 		return clock;
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		clock = g_ptr_array_index(timebase->clocks, i);
-		if (clock->generation->epoch == epoch && clock->map && clock->cpu == VHT_CPU_NONE &&
-		    !strcmp(clock->name, name))
+		if (clock->generation->epoch == epoch && clock->map && !strcmp(clock->name, name))
 			return clock;
 	}
 	return NULL;
@@ -621,20 +620,22 @@ static void collect_pairs(struct source_clock *clock, const struct recording_str
 static void collect_looks(struct timebase *timebase, uint32_t epoch,
 			  const struct recording_stream *stream);
 
-/* A source's clock on all CPUs, and on this one if its counter is one of its own. */
+/* A source's clock on all CPUs, or on this one if its counter is one of its own. */
 static void collect_source(struct timebase *timebase,
 			   const struct recording_generation *generation,
 			   const struct recording_stream *stream)
 {
 	const struct epoch_map *epoch = find_epoch(timebase, generation->epoch);
 	const char *name = stream->first_state.name;
+	struct source_clock *clock = make_clock(timebase, generation, name, VHT_CPU_NONE,
+						&epoch->all);
 	const struct counter_clock *counter;
 	bool is_own;
 
-	collect_pairs(make_clock(timebase, generation, name, VHT_CPU_NONE, &epoch->all), stream);
 	counter = counter_of_cpu(timebase, epoch, generation->generation, stream->cpu, &is_own);
 	if (is_own)
-		collect_pairs(make_clock(timebase, generation, name, stream->cpu, counter), stream);
+		clock = make_clock(timebase, generation, name, stream->cpu, counter);
+	collect_pairs(clock, stream);
 }
 
 static void collect_clocks(struct timebase *timebase)
@@ -682,7 +683,7 @@ static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 		g_autoptr(GArray) dropped = g_array_new(FALSE, FALSE, sizeof(struct clock_dropped));
 		uint32_t count = clock_map_finish(clock->pairs->pdata[i], dropped);
 
-		warn_dropped(timebase, clock->generation->epoch, count, dropped, what);
+		warn_dropped(timebase, clock->generation->epoch, count, dropped, what, "ticks");
 		has_pairs |= !clock_map_is_empty(clock->pairs->pdata[i]);
 	}
 	if (!has_pairs)
@@ -842,7 +843,7 @@ static const struct source_clock *driver_clock(const struct timebase *timebase, 
 		const struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
 
 		if (clock->generation->epoch == epoch && clock->map && clock->kind &&
-		    clock->cpu == VHT_CPU_NONE && !strcmp(clock->kind, "local"))
+		    !strcmp(clock->kind, "local"))
 			return clock;
 	}
 	return NULL;
