@@ -34,6 +34,7 @@ import tap  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD = os.environ.get('HYPERTRACE_BUILD', os.path.join(TOP, 'build', 'host'))
 TOOL = os.path.join(BUILD, 'host-tools', 'hypertrace')
+KSHARK = os.path.join(BUILD, 'tests', 'export', 'kshark')
 SHIFT = 1000 * 10**9    # host time - guest time, in all that dat-to-recording makes
 
 LINE = re.compile(r'^(?:\s*(\S+\.dat):)?\s*(.*)-(\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}): (.*)$')
@@ -301,6 +302,14 @@ def several(test):
         test.ok(len(rows) == 2 * alone and rows == sorted(rows, key=lambda row: row[0]),
                 'trace-cmd reports host and guest in one order of time', '%d, %d alone' % (len(rows), alone))
         test.equal(rows[0][0] + SHIFT, rows[alone][0], 'on the host\'s clock')
+        done = run(KSHARK, *paths, os.path.join(out, 'trace-other-1.2.dat'))
+        test.equal([line for line in done.stdout.splitlines() if line.startswith('map')],
+                   ['map 1 0 guest 4711,4712', 'map 2 0 other-1.2 4711,4712'],
+                   'KernelShark\'s library knows them for guests of that host, and their CPUs\' threads')
+        rows = [line.split() for line in done.stdout.splitlines() if line.startswith('event')]
+        test.equal(collections.Counter(row[2] for row in rows), {str(stream): alone for stream in range(3)},
+                   'and has all their events')
+        test.ok([int(row[1]) for row in rows] == sorted(int(row[1]) for row in rows), 'in one order of time')
 
         export('perfetto', path, path + '-pf')
         trace = perfetto.read(path + '-pf')
