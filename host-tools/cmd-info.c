@@ -86,6 +86,145 @@ static void print_clock(const struct recording_vm *vm)
 	       hz, count, error_ns);
 }
 
+/**
+ * print_vcpus - which vCPUs there were, and who ran them
+ */
+static void print_vcpus(const struct vcpu_map *map)
+{
+	uint32_t i;
+
+	for (i = 0; i < vcpu_map_count(map); i++) {
+		const struct vcpu *vcpu = vcpu_map_at(map, i);
+		g_autofree char *from = format_seconds(vcpu->from_ns);
+		g_autofree char *to = vcpu->to_ns < UINT64_MAX ? format_seconds(vcpu->to_ns) : NULL;
+
+		printf("  vCPU %-8" PRIu32 "id %" PRIu64 ", thread %" PRIu32, vcpu->index,
+		       vcpu->arch_id, vcpu->thread_id);
+		if (vcpu->kvm_id != VHT_CPU_NONE)
+			printf(", %" PRIu32 " to KVM", vcpu->kvm_id);
+		printf(", from %s%s%s\n", from, to ? " to " : "", to ? to : "");
+	}
+}
+
+/**
+ * print_cpus - which vCPUs the CPUs of a driver's life are
+ */
+static void print_cpus(const struct recording_generation *gen, const struct vcpu_map *map)
+{
+	uint32_t last = VHT_CPU_NONE;
+	guint i;
+
+	for (i = 0; i < gen->streams->len; i++) {
+		const struct recording_stream *stream = gen->streams->pdata[i];
+		enum vcpu_source source;
+		uint32_t index;
+
+		if (stream->cpu == VHT_CPU_NONE || (last != VHT_CPU_NONE && stream->cpu <= last))
+			continue;
+		source = vcpu_map_of_cpu(map, gen->epoch, gen->generation, stream->cpu, &index);
+		printf(last == VHT_CPU_NONE ? "    %-10s " : ", ", "CPUs:");
+		if (source == VCPU_UNKNOWN)
+			printf("%" PRIu32 " is no vCPU known", stream->cpu);
+		else
+			printf("%" PRIu32 " is vCPU %" PRIu32 "%s", stream->cpu, index,
+			       source == VCPU_ASSUMED ? " (assumed)" : "");
+		last = stream->cpu;
+	}
+	if (last != VHT_CPU_NONE)
+		printf("\n");
+}
+
+/**
+ * worse - of two findings about times the one that is worse
+ */
+static struct timebase_quality worse(struct timebase_quality a, struct timebase_quality b)
+{
+	struct timebase_quality result = b.bound_ns > a.bound_ns || !a.method ? b : a;
+
+	result.steady_ns = MAX(a.steady_ns, b.steady_ns);
+	return result;
+}
+
+static void print_quality(const char *label, const char *name, struct timebase_quality quality)
+{
+	printf("%s%s%s%s", label, name, name[0] ? ": " : "", quality.method);
+	if (quality.bound_ns < UINT64_MAX)
+		printf(", within %" PRIu64 " ns", quality.steady_ns);
+	if (quality.steady_ns < quality.bound_ns)
+		printf(", before the first pair within %" PRIu64 " ns", quality.bound_ns);
+	printf("\n");
+}
+
+/**
+ * generation_quality - how well the times of a source's streams are known
+ * @source: %VHT_SOURCE_*, 0 for all that have times
+ * @name: of the source
+ * Return: of the worst; @method is NULL if there are none.
+ */
+static struct timebase_quality generation_quality(const struct timebase *timebase,
+						  const struct recording_generation *gen,
+						  uint16_t source, const char *name)
+{
+	struct timebase_quality result = { NULL, 0, 0, 0 };
+	guint i;
+
+	for (i = 0; i < gen->streams->len; i++) {
+		const struct recording_stream *stream = gen->streams->pdata[i];
+
+		if (stream->source == VHT_SOURCE_METADATA ||
+		    (source && (stream->source != source ||
+				strcmp(stream->first_state.name, name))))
+			continue;
+		result = worse(result, timebase_quality(timebase, gen->epoch, stream));
+	}
+	return result;
+}
+
+/**
+ * print_times - how well the times of each source are known
+ */
+static void print_times(const struct recording_generation *gen, const struct timebase *timebase)
+{
+	const struct recording_stream *last = NULL;
+	guint i;
+
+	for (i = 0; i < gen->streams->len; i++) {
+		const struct recording_stream *stream = gen->streams->pdata[i];
+		const char *name = stream->first_state.name;
+
+		/* by name: those of a source are one behind the other */
+		if (stream->source == VHT_SOURCE_METADATA ||
+		    (last && last->source == stream->source &&
+		     !strcmp(last->first_state.name, name)))
+			continue;
+		print_quality("    times:     ", stream->source == VHT_SOURCE_HEARTBEAT ?
+			      "heartbeat" : stream->source == VHT_SOURCE_WINDOW ? "window" : name,
+			      generation_quality(timebase, gen, stream->source, name));
+		last = stream;
+	}
+}
+
+/**
+ * print_vm_times - how well all times of a VM are known, and what was wrong with them
+ */
+static void print_vm_times(const struct recording_vm *vm, const struct timebase *timebase,
+			   const GPtrArray *warnings)
+{
+	struct timebase_quality all = { NULL, 0, 0, 0 };
+	guint i;
+
+	for (i = 0; i < vm->generations->len; i++) {
+		struct timebase_quality one = generation_quality(timebase, vm->generations->pdata[i],
+								 0, NULL);
+
+		all = one.method ? worse(all, one) : all;
+	}
+	if (all.method)
+		print_quality("  times:       ", "", all);
+	for (i = 0; i < warnings->len; i++)
+		printf("  warning:     %s\n", (const char *)warnings->pdata[i]);
+}
+
 static void print_life(const struct recording_vm *vm)
 {
 	struct recording_records it;
@@ -124,7 +263,8 @@ static void print_end(const struct guest_end *end)
 /**
  * print_about_vm - what is to say of a VM and not of the host
  */
-static void print_about_vm(const struct recording_vm *vm, const struct timebase *timebase)
+static void print_about_vm(const struct recording_vm *vm, const struct timebase *timebase,
+			   const GPtrArray *warnings)
 {
 	g_autofree char *start = format_date(vm->start_real_ns);
 	g_autofree char *mono = format_seconds(vm->start_mono_ns);
@@ -136,6 +276,8 @@ static void print_about_vm(const struct recording_vm *vm, const struct timebase 
 	printf("  VMM:         %s, pid %" PRIu32 ", region of %s\n", vm->vmm, vm->pid, size);
 	printf("  started:     %s (CLOCK_MONOTONIC %s)\n", start, mono);
 	print_clock(vm);
+	print_vm_times(vm, timebase, warnings);
+	print_vcpus(timebase_vcpus(timebase));
 	print_life(vm);
 	if (vm->vmm_stream)
 		print_stream(vm->vmm_stream, timebase, 0);
@@ -143,13 +285,14 @@ static void print_about_vm(const struct recording_vm *vm, const struct timebase 
 
 static void print_vm(const struct recording_vm *vm)
 {
-	struct timebase *timebase = timebase_new(vm, NULL);
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	struct timebase *timebase = timebase_new(vm, warnings);
 	guint i, j;
 
 	if (vm->is_host)
 		printf("\nhost %s\n", vm->name);
 	else
-		print_about_vm(vm, timebase);
+		print_about_vm(vm, timebase, warnings);
 	for (i = 0; i < vm->generations->len; i++) {
 		const struct recording_generation *gen = vm->generations->pdata[i];
 
@@ -165,6 +308,10 @@ static void print_vm(const struct recording_vm *vm)
 		print_text("build id:", recording_generation_env(gen, "kernel.build_id"));
 		print_text("cmdline:", recording_generation_env(gen, "kernel.cmdline"));
 		print_end(&gen->end);
+		if (!vm->is_host) {
+			print_cpus(gen, timebase_vcpus(timebase));
+			print_times(gen, timebase);
+		}
 		for (j = 0; j < gen->streams->len; j++)
 			print_stream(gen->streams->pdata[j], timebase, gen->epoch);
 	}
