@@ -251,6 +251,7 @@ def test_killed(t):
     t.equal(sorted(name for name in os.listdir(out + '/@host')), ['1.1', '1.2', 'host.ini'], 'a run of its own')
     text = vm.tool('view', out, bound=400).stdout
     t.ok(text.count('\n') > 10, 'both runs can be read')
+    t.ok('not closed: ' in check(out)[0].stdout, 'check knows that one was killed')
     t.ok('defects: 0\n' in check(os.path.join(directory, 'living'))[0].stdout, 'and the living one is whole')
 
     ini = os.path.join(out, 'recording.ini')
@@ -348,4 +349,4 @@ def test_guest(t):
     t.ok('defects: 0\n' in done.stdout, 'the recording is whole', done.stdout)
 
 
-lab.main(test_exact, test_formats, test_trace_cmd, test_killed, test_missing, test_full, test_guest)
+lab.main(test_exact, test_formats, test_trace_cmd, test_killed, test_missing, test_full, test_guest, memory='3G')
