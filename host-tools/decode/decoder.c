@@ -38,6 +38,7 @@ struct stream {
 	struct record_cursor records;
 	bool has_packet;		/* @page or @records is inside one */
 	const struct clock_map *map;	/* NULL: times are shown as they are */
+	const struct timebase *vm_times; /* of the stream's VM, NULL for raw times */
 	const struct timebase *timebase; /* of a window: the map changes with the kernel */
 	struct clock_cursor clock_place;	/* in @map */
 	struct class_table *classes;
@@ -541,6 +542,7 @@ static struct stream *add_stream(struct decoder *decoder, const struct recording
 static void set_stream_clock(struct stream *stream, const struct recording_stream *file,
 			     const struct timebase *timebase)
 {
+	stream->vm_times = timebase;
 	stream->pub.has_host_time = file->clock == VHT_CLOCK_HOST_MONOTONIC;
 	if (!timebase)
 		return;
@@ -850,6 +852,27 @@ struct decoder_stream *decoder_stream_at(const struct decoder *decoder, uint32_t
 uint32_t decoder_vm_count(const struct decoder *decoder)
 {
 	return decoder->vm_count;
+}
+
+struct timebase_quality decoder_clock(const struct decoder *decoder, uint32_t vm_index)
+{
+	struct timebase_quality worst = { "none", UINT64_MAX, UINT64_MAX, 0 };
+	bool has_one = false;
+
+	for (guint i = 0; i < decoder->streams->len; i++) {
+		const struct stream *stream = g_ptr_array_index(decoder->streams, i);
+		const struct recording_stream *file = stream->cursor.stream;
+		struct timebase_quality quality;
+
+		if (stream->pub.vm_index != vm_index || stream->type != STREAM_FTRACE ||
+		    !stream->vm_times || !has_content(file))
+			continue;
+		quality = timebase_quality(stream->vm_times, stream->pub.epoch, file);
+		if (!has_one || quality.bound_ns > worst.bound_ns)
+			worst = quality;
+		has_one = true;
+	}
+	return worst;
 }
 
 bool decoder_has_host(const struct decoder *decoder)

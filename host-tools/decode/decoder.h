@@ -25,6 +25,7 @@
 
 #include "format.h"
 #include "recording/reader.h"
+#include "timebase.h"
 #include "value.h"
 
 struct symbols;
@@ -237,6 +238,15 @@ struct decoder_stream *decoder_stream_at(const struct decoder *decoder, uint32_t
 
 /** decoder_vm_count - how many VMs are decoded, the host counts as one if it is given out */
 uint32_t decoder_vm_count(const struct decoder *decoder);
+
+/**
+ * decoder_clock - how well the times of a VM's or the host's events are known
+ * @decoder: the decoder
+ * @vm_index: as in struct decoder_stream
+ * Return: of its streams with events of a kernel that which is known worst;
+ * "none" if times are raw.
+ */
+struct timebase_quality decoder_clock(const struct decoder *decoder, uint32_t vm_index);
 
 /** decoder_has_host - the host's events are decoded, given out or not */
 bool decoder_has_host(const struct decoder *decoder);

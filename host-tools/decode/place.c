@@ -110,7 +110,7 @@ static void add_thread(struct places *places, uint32_t id, struct place_vm *vm, 
 	const struct thread_owner owner = { .vm = vm, .index = index };
 	void *key = GUINT_TO_POINTER(id);
 	struct place_thread *thread = g_hash_table_lookup(places->threads, key);
-	struct thread_owner *last;
+	struct thread_owner *last = NULL;
 
 	if (!id)
 		return;
@@ -120,8 +120,10 @@ static void add_thread(struct places *places, uint32_t id, struct place_vm *vm, 
 		g_hash_table_insert(places->threads, key, thread);
 	}
 	/* A VM's threads are added together. */
-	last = &g_array_index(thread->owners, struct thread_owner, thread->owners->len - 1);
-	if (!thread->owners->len || last->vm != vm)
+	if (thread->owners->len)
+		last = &g_array_index(thread->owners, struct thread_owner,
+				      thread->owners->len - 1);
+	if (!last || last->vm != vm)
 		g_array_append_val(thread->owners, owner);
 	else if (last->index != index)
 		last->is_shared = true;

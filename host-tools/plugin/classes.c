@@ -265,35 +265,69 @@ static bool set_packet_context(bt_trace_class *trace_class, bt_stream_class *str
 	return done;
 }
 
-/* { tid, procname }: named as LTTng's contexts. */
-static bool set_common_context(bt_trace_class *trace_class, bt_stream_class *stream_class)
+static bool append_id(bt_trace_class *trace_class, bt_field_class *context, const char *name)
 {
-	bt_field_class *context = bt_field_class_structure_create(trace_class);
-	bt_field_class *tid = bt_field_class_integer_signed_create(trace_class);
-	bt_field_class *name = bt_field_class_string_create(trace_class);
-	bool done = false;
+	bt_field_class *id = bt_field_class_integer_signed_create(trace_class);
+	bool done = id;
 
-	if (context && tid && name) {
-		bt_field_class_integer_set_field_value_range(tid, 32);
-		done = !bt_field_class_structure_append_member(context, "tid", tid) &&
-		       !bt_field_class_structure_append_member(context, "procname", name) &&
-		       !bt_stream_class_set_event_common_context_field_class(stream_class, context);
-	}
-	bt_field_class_put_ref(tid);
+	if (id)
+		bt_field_class_integer_set_field_value_range(id, 32);
+	done = done && !bt_field_class_structure_append_member(context, name, id);
+	bt_field_class_put_ref(id);
+	return done;
+}
+
+static bool append_task(bt_trace_class *trace_class, bt_field_class *context)
+{
+	bt_field_class *name = bt_field_class_string_create(trace_class);
+	bool done = name && append_id(trace_class, context, "tid") &&
+		    !bt_field_class_structure_append_member(context, "procname", name);
+
 	bt_field_class_put_ref(name);
+	return done;
+}
+
+static bool append_place(bt_trace_class *trace_class, bt_field_class *context,
+			 enum place_context place)
+{
+	switch (place) {
+	case PLACE_CONTEXT_GUEST:
+		return append_id(trace_class, context, "vcpu_id") &&
+		       append_id(trace_class, context, "host_cpu_id");
+	case PLACE_CONTEXT_HOST:
+		return append_id(trace_class, context, "vm_id") &&
+		       append_id(trace_class, context, "vcpu_id");
+	default:
+		return true;
+	}
+}
+
+/* { tid, procname, ... }: those two named as LTTng's contexts. */
+static bool set_common_context(bt_trace_class *trace_class, bt_stream_class *stream_class,
+			       const struct stream_kind *kind)
+{
+	bt_field_class *context;
+	bool done;
+
+	if (!kind->has_task && kind->place == PLACE_CONTEXT_NONE)
+		return true;
+	context = bt_field_class_structure_create(trace_class);
+	done = context && (!kind->has_task || append_task(trace_class, context)) &&
+	       append_place(trace_class, context, kind->place) &&
+	       !bt_stream_class_set_event_common_context_field_class(stream_class, context);
 	bt_field_class_put_ref(context);
 	return done;
 }
 
 struct stream_classes *stream_classes_new(bt_trace_class *trace_class,
 					  bt_clock_class *clock_class, const char *name,
-					  bool has_cpu, bool has_task)
+					  const struct stream_kind *kind)
 {
 	struct stream_classes *classes = g_new0(struct stream_classes, 1);
 	bt_stream_class *stream_class = bt_stream_class_create(trace_class);
 
 	classes->stream_class = stream_class;
-	classes->has_task = has_task;
+	classes->kind = *kind;
 	classes->empty = "";
 	classes->event_classes =
 		g_ptr_array_new_with_free_func((GDestroyNotify)bt_event_class_put_ref);
@@ -304,8 +338,8 @@ struct stream_classes *stream_classes_new(bt_trace_class *trace_class,
 	bt_stream_class_set_assigns_automatic_event_class_id(stream_class, BT_FALSE);
 	bt_stream_class_set_supports_packets(stream_class, BT_TRUE, BT_TRUE, BT_TRUE);
 	bt_stream_class_set_supports_discarded_events(stream_class, BT_TRUE, BT_TRUE);
-	if ((has_cpu && !set_packet_context(trace_class, stream_class)) ||
-	    (has_task && !set_common_context(trace_class, stream_class)))
+	if ((kind->has_cpu && !set_packet_context(trace_class, stream_class)) ||
+	    !set_common_context(trace_class, stream_class, kind))
 		goto failed;
 	return classes;
 failed:
@@ -426,21 +460,56 @@ static bool fill_payload(struct stream_classes *classes, const struct decoder_it
 			      bt_field_structure_borrow_member_field_by_index(payload, next));
 }
 
+static void fill_id(bt_field *context, uint64_t member, int64_t id)
+{
+	bt_field_integer_signed_set_value(
+		bt_field_structure_borrow_member_field_by_index(context, member), id);
+}
+
+/* A number that is not known is -1. */
+static int32_t known_id(uint32_t number)
+{
+	return number > INT32_MAX ? -1 : (int32_t)number;
+}
+
+static int32_t vm_id(const struct stream_classes *classes, const struct recording_vm *vm)
+{
+	for (guint i = 0; vm && i < classes->kind.vms->len; i++)
+		if (classes->kind.vms->pdata[i] == vm)
+			return (int32_t)i;
+	return -1;
+}
+
+static void fill_place(const struct stream_classes *classes, const struct decoder_place *place,
+		       bt_field *context, uint64_t member)
+{
+	if (classes->kind.place == PLACE_CONTEXT_GUEST) {
+		fill_id(context, member, known_id(place->vcpu));
+		fill_id(context, member + 1, known_id(place->host_cpu));
+	} else if (classes->kind.place == PLACE_CONTEXT_HOST) {
+		fill_id(context, member, vm_id(classes, place->vm));
+		fill_id(context, member + 1, known_id(place->vcpu));
+	}
+}
+
 bool stream_classes_fill(struct stream_classes *classes, const struct decoder_item *item,
 			 bt_event *event)
 {
-	if (classes->has_task) {
-		bt_field *context = bt_event_borrow_common_context_field(event);
+	bt_field *context = bt_event_borrow_common_context_field(event);
+	uint64_t next = 0;
+
+	if (classes->kind.has_task) {
 		char buffer[32];
 		const char *name = decoder_task_name(item, buffer, sizeof(buffer));
 
 		if (!name)
 			name = "";
-		bt_field_integer_signed_set_value(
-			bt_field_structure_borrow_member_field_by_index(context, 0), item->pid);
-		if (!fill_string(classes, bt_field_structure_borrow_member_field_by_index(context, 1),
+		fill_id(context, next++, item->pid);
+		if (!fill_string(classes,
+				 bt_field_structure_borrow_member_field_by_index(context, next++),
 				 name, strlen(name)))
 			return false;
 	}
+	fill_place(classes, &item->place, context, next);
 	return fill_payload(classes, item, bt_event_borrow_payload_field(event));
 }

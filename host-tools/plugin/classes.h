@@ -12,9 +12,36 @@
 #include "decode/text.h"
 
 /**
+ * enum place_context - what the event common context says of where an event was
+ * @PLACE_CONTEXT_NONE: nothing
+ * @PLACE_CONTEXT_GUEST: vcpu_id, host_cpu_id
+ * @PLACE_CONTEXT_HOST: vm_id, vcpu_id: whom it concerns
+ */
+enum place_context {
+	PLACE_CONTEXT_NONE,
+	PLACE_CONTEXT_GUEST,
+	PLACE_CONTEXT_HOST,
+};
+
+/**
+ * struct stream_kind - what the events of a stream class have
+ * @has_cpu: its streams belong to CPUs
+ * @has_task: its events belong to tasks: the event common context has tid and
+ *	procname
+ * @place: what it has of places
+ * @vms: struct recording_vm *, whose place in it vm_id is
+ */
+struct stream_kind {
+	bool has_cpu;
+	bool has_task;
+	enum place_context place;
+	const GPtrArray *vms;
+};
+
+/**
  * struct stream_classes - a babeltrace2 stream class and its event classes
  * @stream_class: owned
- * @has_task: the event common context holds tid and procname
+ * @kind: what its events have
  * @event_classes: bt_event_class *, by the index of the decoder's class; NULL
  *	for those not yet seen
  * @empty: what an empty text is given as
@@ -22,7 +49,7 @@
  */
 struct stream_classes {
 	bt_stream_class *stream_class;
-	bool has_task;
+	struct stream_kind kind;
 	GPtrArray *event_classes;
 	const char *empty;
 	struct text scratch;
@@ -33,14 +60,13 @@ struct stream_classes {
  * @trace_class: the trace class to make it in
  * @clock_class: of its times
  * @name: of the stream class
- * @has_cpu: its streams belong to CPUs
- * @has_task: its events belong to tasks
+ * @kind: what its events have; @kind->vms must stay as long as the result
  * Return: the classes, to be freed with stream_classes_free(), or NULL without
  * memory.
  */
 struct stream_classes *stream_classes_new(bt_trace_class *trace_class,
 					  bt_clock_class *clock_class, const char *name,
-					  bool has_cpu, bool has_task);
+					  const struct stream_kind *kind);
 
 /** stream_classes_free - give up a stream class and its event classes; NULL is fine */
 void stream_classes_free(struct stream_classes *classes);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * source.hypertrace.recording: one port, one iterator that gives all streams of
- * all VMs already merged. A trace a VM, a stream a stream file.
+ * all VMs and the host already merged. A trace a VM, one the host, a stream a
+ * stream file.
  *
  * The messages are such that sink.ctf.fs of babeltrace2 2.0 takes them as they
  * are. For it, discarded events lie between two packets: their range begins
  * where the packet before ended (at the first packet: where that begins) and
  * ends where the packet behind ends. So a loss closes the open packet at its
  * last event, and the first event behind it gets a packet of its own, which
- * ends at that event's time.
+ * ends at that event's time. And the message of the loss comes when the loss
+ * begins, not when it is over: what else muxes messages goes by its begin.
  */
 #include "recording.h"
 
@@ -16,11 +18,15 @@
 
 #include "classes.h"
 #include "decode/decoder.h"
+#include "decode/vcpus.h"
 
 /* Events in a packet: about 1 MiB of CTF, a step that a viewer seeks by. */
 #define PACKET_EVENTS	16384
-/* Messages that one item leads to: stream, empty packet, loss, packet, event, end: 7. */
+/* Messages that one item leads to: stream, packet end, empty packet, loss, empty packet: 7. */
 #define MAX_PENDING	8
+
+/* vCPUs and CPUs that the environment tells of. */
+#define MAX_ENV_CPUS	256
 
 /* The version of lttng-modules whose names NAMING_LTTNG follows. */
 #define LTTNG_MAJOR	2
@@ -41,16 +47,15 @@ struct output_stream {
 	uint32_t events;	/* in the open packet */
 	bool has_ended;		/* a packet ended, at @end */
 	uint64_t end;
-	bool has_lost;		/* discarded events go before the next packet */
-	uint64_t lost;		/* 0: an unknown number */
-	bool is_short;		/* the open packet holds but one event */
+	bool is_short;		/* the open, or next, packet holds but one event: of a loss's end */
 };
 
 struct iterator {
 	bt_self_message_iterator *self;
 	const struct component *component;
 	struct decoder *decoder;
-	bt_clock_class *clock_class;
+	GPtrArray *vms;			/* const struct recording_vm *, without the host */
+	GPtrArray *clock_classes;	/* bt_clock_class *, by VM */
 	GPtrArray *trace_classes;	/* bt_trace_class *, by VM */
 	GPtrArray *traces;		/* bt_trace *, by VM */
 	GPtrArray *classes;		/* struct stream_classes * */
@@ -128,6 +133,9 @@ bt_component_class_initialize_method_status recording_source_init(
 	component->empty = pad && bt_value_is_bool(pad) && bt_value_bool_get(pad) ? " " : "";
 	component->vm = vm ? g_strdup(bt_value_string_get(vm)) : NULL;
 	component->options.vm = component->vm;
+	/* Where VMs ran is said of them also without the host's own trace. */
+	if (vm && !g_pattern_match_simple(component->vm, DECODER_HOST_NAME))
+		component->options.host = DECODER_HOST_SILENT;
 	/* Say now what is wrong with the path, not when the graph runs. */
 	recording = recording_open(path, &error);
 	if (!recording) {
@@ -198,10 +206,42 @@ static bool parse_uuid(const char *text, uint8_t uuid[16])
 	return count == 32;
 }
 
-/* The host's CLOCK_MONOTONIC, as LTTng describes it. */
+/*
+ * A machine's identity. LTTng takes the boot id for it, and readers take two
+ * traces with one clock id to be of one machine: the host's traces have the boot
+ * id, each VM's an id made of what tells it from others (a version 5 UUID).
+ */
+static bool machine_uuid(const struct recording *recording, const struct recording_vm *vm,
+			 uint8_t uuid[16])
+{
+	g_autofree char *name = NULL;
+	GChecksum *checksum;
+	uint8_t digest[20];
+	gsize size = sizeof(digest);
+
+	if (vm->is_host)
+		return parse_uuid(recording->boot_id, uuid);
+	name = g_strdup_printf("%s/%s/%s/%u/%" G_GUINT64_FORMAT, recording->boot_id, vm->name,
+			       vm->uuid, vm->pid, vm->start_mono_ns);
+	checksum = g_checksum_new(G_CHECKSUM_SHA1);
+	g_checksum_update(checksum, (const guchar *)name, -1);
+	g_checksum_get_digest(checksum, digest, &size);
+	g_checksum_free(checksum);
+	memcpy(uuid, digest, 16);
+	uuid[6] = (uuid[6] & 0x0f) | 0x50;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+	return true;
+}
+
+/*
+ * The host's CLOCK_MONOTONIC, as LTTng describes it. All machines' clocks count
+ * from the same moment, which is one of real time: so traces merge whatever
+ * their clocks' ids are.
+ */
 static bt_clock_class *make_clock_class(bt_self_component *self,
 					const struct decoder_options *options,
-					const struct recording *recording)
+					const struct recording *recording,
+					const struct recording_vm *vm)
 {
 	bt_clock_class *clock = bt_clock_class_create(self);
 	int64_t offset = recording->start_real_ns - recording->start_mono_ns;
@@ -224,7 +264,7 @@ static bt_clock_class *make_clock_class(bt_self_component *self,
 	}
 	bt_clock_class_set_offset(clock, seconds, rest);
 	bt_clock_class_set_origin_is_unix_epoch(clock, BT_TRUE);
-	if (parse_uuid(recording->boot_id, uuid))
+	if (machine_uuid(recording, vm, uuid))
 		bt_clock_class_set_uuid(clock, uuid);
 	if (!bt_clock_class_set_name(clock, "monotonic") &&
 	    !bt_clock_class_set_description(clock, "CLOCK_MONOTONIC of the host"))
@@ -253,8 +293,20 @@ static bool set_env_number(bt_trace *trace, const char *name, int64_t value)
 	return !bt_trace_set_environment_entry_integer(trace, name, value);
 }
 
-/* What the guest's last driver said of its kernel. */
-static bool set_guest_env(bt_trace *trace, const struct recording_vm *vm)
+static bool G_GNUC_PRINTF(3, 4) set_env_made(bt_trace *trace, uint64_t value, const char *format,
+					     ...)
+{
+	g_autofree char *name = NULL;
+	va_list args;
+
+	va_start(args, format);
+	name = g_strdup_vprintf(format, args);
+	va_end(args);
+	return set_env_number(trace, name, value > INT64_MAX ? -1 : (int64_t)value);
+}
+
+/* What the last driver, or recorder, said of the kernel. */
+static bool set_kernel_env(bt_trace *trace, const struct recording_vm *vm)
 {
 	static const char *const keys[][2] = {
 		{ "kernel.release", "kernel_release" },
@@ -279,12 +331,98 @@ static bool set_guest_env(bt_trace *trace, const struct recording_vm *vm)
 	return done;
 }
 
+/* Each vCPU as it was last. */
+static bool set_vcpu_env(bt_trace *trace, const struct vcpu_map *map)
+{
+	bool done = true;
+
+	for (uint32_t i = 0; done && i < vcpu_map_count(map); i++) {
+		const struct vcpu *vcpu = vcpu_map_at(map, i);
+
+		if (vcpu->index >= MAX_ENV_CPUS)
+			continue;
+		done = set_env_made(trace, vcpu->thread_id, "vcpu_%u_thread_id", vcpu->index) &&
+		       set_env_made(trace, vcpu->arch_id, "vcpu_%u_arch_id", vcpu->index) &&
+		       (vcpu->kvm_id == VHT_CPU_NONE ||
+			set_env_made(trace, vcpu->kvm_id, "vcpu_%u_kvm_id", vcpu->index));
+	}
+	return done;
+}
+
+/* Which vCPU a guest's CPU is, where both sides told. */
+static bool set_cpu_env(const struct iterator *it, bt_trace *trace, const struct recording_vm *vm,
+			const struct vcpu_map *map)
+{
+	bool done = true;
+
+	for (uint32_t i = 0; done && i < it->stream_count; i++) {
+		const struct decoder_stream *stream = decoder_stream_at(it->decoder, i);
+		uint32_t index;
+
+		if (stream->vm != vm || stream->cpu >= MAX_ENV_CPUS ||
+		    vcpu_map_of_cpu(map, stream->epoch, stream->generation, stream->cpu,
+				    &index) != VCPU_KNOWN)
+			continue;
+		done = set_env_made(trace, index, "cpu_%u_vcpu_id", stream->cpu);
+	}
+	return done;
+}
+
+static bool set_guest_env(const struct iterator *it, bt_trace *trace,
+			  const struct recording_vm *vm)
+{
+	struct vcpu_map *map;
+	guint id = 0;
+	bool done;
+
+	if (!g_ptr_array_find(it->vms, vm, &id))
+		return false;
+	done = set_env(trace, "vm_uuid", vm->uuid) && set_env(trace, "vmm", vm->vmm) &&
+	       set_env_number(trace, "vm_id", id) && set_env_number(trace, "vmm_pid", vm->pid);
+	/* Where LTTng has the machine's own, which for QEMU's is that of the VM. */
+	if (done && *vm->uuid)
+		done = set_env(trace, "product_uuid", vm->uuid);
+	map = vcpu_map_new(vm);
+	done = done && set_vcpu_env(trace, map) && set_cpu_env(it, trace, vm, map);
+	vcpu_map_free(map);
+	return done;
+}
+
+/* What the vm_id of the host's events stands for. */
+static bool set_host_env(const struct iterator *it, bt_trace *trace)
+{
+	bool done = true;
+
+	for (guint i = 0; done && i < MIN(it->vms->len, MAX_ENV_CPUS); i++) {
+		const struct recording_vm *vm = it->vms->pdata[i];
+		g_autofree char *name = g_strdup_printf("vm_%u_name", i);
+		g_autofree char *uuid = g_strdup_printf("vm_%u_uuid", i);
+
+		done = set_env(trace, name, vm->name) && set_env(trace, uuid, vm->uuid) &&
+		       set_env_made(trace, vm->pid, "vm_%u_vmm_pid", i);
+	}
+	return done;
+}
+
+/* How well the times are known; -1 for a bound that there is not. */
+static bool set_clock_env(const struct iterator *it, bt_trace *trace, uint32_t vm_index)
+{
+	struct timebase_quality quality;
+
+	if (it->component->options.is_raw)
+		return true;
+	quality = decoder_clock(it->decoder, vm_index);
+	return set_env(trace, "clock_method", quality.method) &&
+	       set_env_made(trace, quality.bound_ns, "clock_bound_ns") &&
+	       set_env_made(trace, quality.steady_ns, "clock_steady_bound_ns");
+}
+
 /*
  * Readers of LTTng's kernel traces, Trace Compass among them, tell by domain and
  * tracer which names to expect: with LTTng's names we are one of its kind.
  */
 static bt_trace *make_trace(const struct iterator *it, bt_trace_class *trace_class,
-			    const struct recording_vm *vm)
+			    const struct recording_vm *vm, uint32_t vm_index)
 {
 	const struct recording *recording = decoder_recording(it->decoder);
 	bool is_lttng = it->component->options.naming == NAMING_LTTNG;
@@ -298,10 +436,13 @@ static bt_trace *make_trace(const struct iterator *it, bt_trace_class *trace_cla
 	    set_env_number(trace, "tracer_major", is_lttng ? LTTNG_MAJOR : 0) &&
 	    set_env_number(trace, "tracer_minor", is_lttng ? LTTNG_MINOR : 1) &&
 	    set_env_number(trace, "tracer_patchlevel", 0) &&
-	    set_env(trace, "trace_name", vm->name) && set_env(trace, "vm_uuid", vm->uuid) &&
-	    set_env(trace, "vmm", vm->vmm) && set_env(trace, "recorder", recording->tool) &&
+	    set_env(trace, "trace_name", vm->name) &&
+	    set_env(trace, "recorder", recording->tool) &&
 	    set_env(trace, "host_hostname", recording->hostname) &&
-	    set_env(trace, "host_release", recording->release) && set_guest_env(trace, vm))
+	    set_env(trace, "host_release", recording->release) &&
+	    set_env(trace, "host_boot_id", recording->boot_id) && set_kernel_env(trace, vm) &&
+	    (vm->is_host ? set_host_env(it, trace) : set_guest_env(it, trace, vm)) &&
+	    set_clock_env(it, trace, vm_index))
 		return trace;
 	bt_trace_put_ref(trace);
 	return NULL;
@@ -316,10 +457,26 @@ static struct stream_classes *find_classes(const struct iterator *it,
 
 		if (other->vm_index == stream->vm_index && other->epoch == stream->epoch &&
 		    other->generation == stream->generation && other->source == stream->source &&
-		    (other->cpu == VHT_CPU_NONE) == (stream->cpu == VHT_CPU_NONE))
+		    (other->cpu == VHT_CPU_NONE) == (stream->cpu == VHT_CPU_NONE) &&
+		    it->streams[i].classes)
 			return it->streams[i].classes;
 	}
 	return NULL;
+}
+
+static struct stream_kind kind_of(const struct iterator *it, const struct decoder_stream *stream)
+{
+	struct stream_kind kind = {
+		.has_cpu = stream->cpu != VHT_CPU_NONE,
+		.has_task = stream->source == VHT_SOURCE_FTRACE,
+		.vms = it->vms,
+	};
+
+	if (stream->vm->is_host)
+		kind.place = PLACE_CONTEXT_HOST;
+	else if (kind.has_cpu && decoder_has_host(it->decoder))
+		kind.place = PLACE_CONTEXT_GUEST;
+	return kind;
 }
 
 static bool make_stream(struct iterator *it, const struct decoder_stream *stream)
@@ -333,11 +490,13 @@ static bool make_stream(struct iterator *it, const struct decoder_stream *stream
 
 	output->classes = find_classes(it, stream);
 	if (!output->classes) {
+		struct stream_kind kind = kind_of(it, stream);
+
 		name = g_strdup_printf("%s-%u.%u", word ? word : "source", stream->epoch,
 				       stream->generation);
-		output->classes = stream_classes_new(trace_class, it->clock_class, name,
-						     stream->cpu != VHT_CPU_NONE,
-						     stream->source == VHT_SOURCE_FTRACE);
+		output->classes = stream_classes_new(
+			trace_class, g_ptr_array_index(it->clock_classes, stream->vm_index), name,
+			&kind);
 		g_free(name);
 		if (!output->classes)
 			return false;
@@ -357,28 +516,46 @@ static bool make_stream(struct iterator *it, const struct decoder_stream *stream
 	return done;
 }
 
+/* The trace of a VM, and the clock of all its streams. */
+static bool add_trace(struct iterator *it, bt_self_component *self,
+		      const struct decoder_stream *stream)
+{
+	bt_clock_class *clock_class;
+	bt_trace_class *trace_class;
+	bt_trace *trace;
+
+	/* Of raw times nobody knows how they relate: one clock has to do for all. */
+	if (it->component->options.is_raw && it->clock_classes->len) {
+		clock_class = g_ptr_array_index(it->clock_classes, 0);
+		bt_clock_class_get_ref(clock_class);
+	} else {
+		clock_class = make_clock_class(self, &it->component->options,
+					       decoder_recording(it->decoder), stream->vm);
+	}
+	if (!clock_class)
+		return false;
+	g_ptr_array_add(it->clock_classes, clock_class);
+	trace_class = bt_trace_class_create(self);
+	if (!trace_class)
+		return false;
+	g_ptr_array_add(it->trace_classes, trace_class);
+	trace = make_trace(it, trace_class, stream->vm, stream->vm_index);
+	if (!trace)
+		return false;
+	g_ptr_array_add(it->traces, trace);
+	return true;
+}
+
 static bool make_traces(struct iterator *it, bt_self_component *self)
 {
-	it->clock_class = make_clock_class(self, &it->component->options,
-					   decoder_recording(it->decoder));
-	if (!it->clock_class)
-		return false;
 	for (uint32_t i = 0; i < it->stream_count; i++) {
 		const struct decoder_stream *stream = decoder_stream_at(it->decoder, i);
 
+		if (stream->vm->is_host && it->component->options.host == DECODER_HOST_SILENT)
+			continue;
 		/* The streams of a VM are neighbours. */
-		if (stream->vm_index == it->traces->len) {
-			bt_trace_class *trace_class = bt_trace_class_create(self);
-			bt_trace *trace;
-
-			if (!trace_class)
-				return false;
-			g_ptr_array_add(it->trace_classes, trace_class);
-			trace = make_trace(it, trace_class, stream->vm);
-			if (!trace)
-				return false;
-			g_ptr_array_add(it->traces, trace);
-		}
+		if (stream->vm_index == it->traces->len && !add_trace(it, self, stream))
+			return false;
 		if (!make_stream(it, stream))
 			return false;
 	}
@@ -401,8 +578,8 @@ static void iterator_close(struct iterator *it)
 	g_clear_pointer(&it->classes, g_ptr_array_unref);
 	g_clear_pointer(&it->traces, g_ptr_array_unref);
 	g_clear_pointer(&it->trace_classes, g_ptr_array_unref);
-	bt_clock_class_put_ref(it->clock_class);
-	it->clock_class = NULL;
+	g_clear_pointer(&it->clock_classes, g_ptr_array_unref);
+	g_clear_pointer(&it->vms, g_ptr_array_unref);
 	decoder_free(it->decoder);
 	it->decoder = NULL;
 }
@@ -420,6 +597,14 @@ static bool iterator_open(struct iterator *it)
 		g_error_free(error);
 		return false;
 	}
+	it->vms = g_ptr_array_new();
+	for (guint i = 0; i < decoder_recording(it->decoder)->vms->len; i++) {
+		struct recording_vm *vm = decoder_recording(it->decoder)->vms->pdata[i];
+
+		if (!vm->is_host)
+			g_ptr_array_add(it->vms, vm);
+	}
+	it->clock_classes = g_ptr_array_new_with_free_func((GDestroyNotify)bt_clock_class_put_ref);
 	it->trace_classes = g_ptr_array_new_with_free_func((GDestroyNotify)bt_trace_class_put_ref);
 	it->traces = g_ptr_array_new_with_free_func((GDestroyNotify)bt_trace_put_ref);
 	it->classes = g_ptr_array_new_with_free_func((GDestroyNotify)stream_classes_free);
@@ -492,15 +677,14 @@ static bool put_packet_end(struct iterator *it, struct output_stream *output, ui
 	return put(it, message);
 }
 
-static bool put_discarded(struct iterator *it, struct output_stream *output, uint64_t time)
+static bool put_discarded(struct iterator *it, struct output_stream *output,
+			  const struct decoder_item *item)
 {
 	bt_message *message = bt_message_discarded_events_create_with_default_clock_snapshots(
-		it->self, output->stream, output->has_ended ? output->end : time, time);
+		it->self, output->stream, output->end, item->end_time);
 
-	if (message && output->lost)
-		bt_message_discarded_events_set_count(message, output->lost);
-	output->has_lost = false;
-	output->lost = 0;
+	if (message && item->lost)
+		bt_message_discarded_events_set_count(message, item->lost);
 	return put(it, message);
 }
 
@@ -522,25 +706,15 @@ static bool put_packet(struct iterator *it, struct output_stream *output, uint32
 			       it->self, output->packet, time));
 }
 
-/*
- * A packet that begins now; what was lost goes before it, and before the first
- * one an empty packet: a reader of CTF counts losses from packet to packet.
- */
-static bool put_packet_beginning(struct iterator *it, struct output_stream *output,
-				 uint32_t cpu, uint64_t time)
+static bool put_empty_packet(struct iterator *it, struct output_stream *output, uint32_t cpu,
+			     uint64_t time)
 {
-	output->is_short = output->has_lost;
-	if (output->has_lost && !output->has_ended &&
-	    (!put_packet(it, output, cpu, time) || !put_packet_end(it, output, time)))
-		return false;
-	if (output->has_lost && !put_discarded(it, output, time))
-		return false;
-	return put_packet(it, output, cpu, time);
+	return put_packet(it, output, cpu, time) && put_packet_end(it, output, time);
 }
 
 static bool put_stream_beginning(struct iterator *it, struct output_stream *output)
 {
-	if (output->events || output->packet || output->has_ended || output->has_lost)
+	if (output->events || output->packet || output->has_ended)
 		return true;
 	return put(it, bt_message_stream_beginning_create(it->self, output->stream));
 }
@@ -553,8 +727,7 @@ static bool put_event(struct iterator *it, const struct decoder_item *item)
 
 	if (!class || !put_stream_beginning(it, output))
 		return false;
-	if (!output->packet &&
-	    !put_packet_beginning(it, output, item->stream->cpu, item->time))
+	if (!output->packet && !put_packet(it, output, item->stream->cpu, item->time))
 		return false;
 	message = bt_message_event_create_with_packet_and_default_clock_snapshot(
 		it->self, class, output->packet, item->time);
@@ -563,22 +736,31 @@ static bool put_event(struct iterator *it, const struct decoder_item *item)
 	put(it, message);
 	if (!stream_classes_fill(output->classes, item, bt_message_event_borrow_event(message)))
 		return false;
-	if (++output->events >= PACKET_EVENTS || output->is_short)
-		return put_packet_end(it, output, item->time);
-	return true;
+	if (++output->events < PACKET_EVENTS && !output->is_short)
+		return true;
+	output->is_short = false;
+	return put_packet_end(it, output, item->time);
 }
 
+/*
+ * A loss lies between two packets; where none was before, or no event is to come,
+ * it gets an empty one.
+ */
 static bool put_loss(struct iterator *it, const struct decoder_item *item)
 {
 	struct output_stream *output = &it->streams[item->stream->index];
+	uint32_t cpu = item->stream->cpu;
 
 	if (!put_stream_beginning(it, output))
 		return false;
 	if (output->packet && !put_packet_end(it, output, item->time))
 		return false;
-	output->has_lost = true;
-	output->lost += item->lost;
-	return true;
+	if (!output->has_ended && !put_empty_packet(it, output, cpu, item->time))
+		return false;
+	if (!put_discarded(it, output, item))
+		return false;
+	output->is_short = item->end_time > item->time;
+	return output->is_short || put_empty_packet(it, output, cpu, item->end_time);
 }
 
 /* End the next stream that was begun. Return: false without memory. */
@@ -586,13 +768,8 @@ static bool put_end(struct iterator *it)
 {
 	struct output_stream *output = &it->streams[it->ending++];
 
-	if (!output->packet && !output->has_ended && !output->has_lost)
+	if (!output->packet && !output->has_ended)
 		return true;
-	/* A loss with no event behind it goes before an empty packet. */
-	if (output->has_lost &&
-	    !put_packet_beginning(it, output,
-				  decoder_stream_at(it->decoder, it->ending - 1)->cpu, it->time))
-		return false;
 	if (output->packet && !put_packet_end(it, output, it->time))
 		return false;
 	return put(it, bt_message_stream_end_create(it->self, output->stream));

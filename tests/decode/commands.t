@@ -251,6 +251,56 @@ def host(test, scratch):
         test.equal(run(TOOL, 'view', *argv, path).returncode, 2, 'usage: ' + ' '.join(argv))
 
 
+def host_ctf(test, scratch):
+    """The same as CTF: three traces, and who is who in them."""
+    path = os.path.join(scratch, 'host')
+    ctf = path + '-ctf'
+    events = [line for line in view(path) if '***' not in line]
+    done = run(TOOL, 'export', path, ctf)
+    test.ok(done.returncode == 0 and sorted(os.listdir(ctf)) == ['@host', 'db', 'web'],
+            'a trace for each VM and one for the host', done.stderr)
+    done = run('babeltrace2', ctf)
+    lines = [line.split(' ', 2)[2] for line in done.stdout.splitlines()]
+    test.ok(done.returncode == 0 and len(lines) == len(events), 'babeltrace2 merges them',
+            done.stderr)
+    test.equal([int(n) for n in re.findall(r'discarded (\d+) event', done.stderr)], [3, 7],
+               'and tells of the losses')
+    for line in ('iron sched_switch: { cpu_id = 3 }, { tid = 201, procname = "CPU 0/KVM", '
+                 'vm_id = 1, vcpu_id = 0 }, { prev_tid = 201, next_tid = 101 }',
+                 'iron other: { cpu_id = 3 }, { tid = 9, procname = "<...>", vm_id = -1, '
+                 'vcpu_id = -1 }, { pid = 0 }',
+                 'web numbered: { cpu_id = 0 }, { tid = 42, procname = "answer", vcpu_id = 0, '
+                 'host_cpu_id = 3 }, { number = 37 }',
+                 'web numbered: { cpu_id = 0 }, { tid = 42, procname = "answer", vcpu_id = 0, '
+                 'host_cpu_id = -1 }, { number = 85 }'):
+        test.ok(line in lines, 'context: ' + line, done.stdout)
+    plugin = dict(os.environ, BABELTRACE_PLUGIN_PATH=os.path.join(BUILD, 'host-tools', 'plugin'))
+    direct = run('babeltrace2', path, os.path.join(ctf, '@host'), env=plugin)
+    test.ok(direct.returncode == 0 and len(direct.stdout.splitlines()) ==
+            len(lines) + sum(line.startswith('iron ') for line in lines),
+            'the recording itself muxes with another trace, losses and all', direct.stderr)
+    uuids = []
+    for name, wanted in (
+            ('@host', ('hostname = "iron"', 'vm_1_name = "web"', 'vm_1_vmm_pid = 100',
+                       'uuid = "6e29bb2b-14e3-4fe8-8a4b-7a9c1f2d3e4f"')),
+            ('web', ('hostname = "web"', 'vm_id = 1', 'vmm_pid = 100', 'vcpu_1_thread_id = 102',
+                     'vcpu_1_arch_id = 4', 'vcpu_1_kvm_id = 4', 'cpu_2_vcpu_id = 2',
+                     'host_boot_id = "6e29bb2b-14e3-4fe8-8a4b-7a9c1f2d3e4f"',
+                     'clock_method = "host"', 'clock_bound_ns = 0')),
+            ('db', ('hostname = "db"', 'vm_id = 0'))):
+        with open(os.path.join(ctf, name, 'metadata'), encoding='utf-8') as f:
+            metadata = f.read()
+        for what in wanted:
+            test.ok('\t%s;\n' % what in metadata, '%s has: %s' % (name, what), metadata[:3000])
+        uuids += set(re.findall(r'name = monotonic;.*?uuid = "(.*?)"', metadata, re.S))
+    test.ok(len(set(uuids)) == len(uuids) == 3, 'a clock id for each machine', uuids)
+    done = run(TOOL, 'export', '--vm', 'web', path, ctf + '-web')
+    one = run('babeltrace2', ctf + '-web')
+    test.ok(done.returncode == 0 and one.stdout.count('web numbered') == len(
+        one.stdout.splitlines()) == sum(line.startswith('web ') for line in lines) and
+        'host_cpu_id = 3' in one.stdout, 'of one VM too it is said where it ran', one.stdout)
+
+
 def trace_properties(test, scratch):
     """What readers of kernel traces look for."""
     path = make_recording(scratch, 'properties')
@@ -268,7 +318,7 @@ def trace_properties(test, scratch):
 
 def commands(test):
     with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
-        for part in (choice, refuse, losses, two_vms, host, trace_properties):
+        for part in (choice, refuse, losses, two_vms, host, host_ctf, trace_properties):
             part(test, scratch)
 
 

@@ -2,7 +2,7 @@
 /*
  * Fuzzing a whole recording through the decoder: the input is the files of one
  * VM, each as a u32 with its size and its bytes: metadata, vmm, and up to four
- * streams.
+ * streams. They are decoded once more as the files of the host at the same time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define MAX_STREAMS	4
 /* A page of 64 KiB has no more events than this, and there is less input. */
-#define MAX_ITEMS	100000
+#define MAX_ITEMS	200000
 
 static bool take_file(const uint8_t **data, size_t *left, struct recording_stream *stream)
 {
@@ -74,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct recording_stream metadata, vmm, streams[MAX_STREAMS];
 	struct recording_generation generation = { .epoch = 1, .generation = 1 };
 	struct recording_vm vm = { .name = "fuzz", .counter_hz = 2000000000 };
+	struct recording_vm host = { .name = "host", .is_host = true };
 	struct recording recording = { .hostname = "fuzz" };
 	struct decoder_options options = { .naming = size & 1 ? NAMING_FTRACE : NAMING_LTTNG };
 
@@ -90,6 +91,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_ptr_array_add(recording.vms, &vm);
 	decode(&recording, &options);
 	options.is_raw = true;
+	decode(&recording, &options);
+	options.is_raw = false;
+	host.generations = vm.generations;
+	g_ptr_array_insert(recording.vms, 0, &host);
 	decode(&recording, &options);
 	g_ptr_array_unref(generation.streams);
 	g_ptr_array_unref(vm.generations);
