@@ -643,7 +643,7 @@ static void append_u32(GByteArray *bytes, uint32_t value)
 	g_byte_array_append(bytes, (const guint8 *)&value, sizeof(value));
 }
 
-/* The host thread of each CPU of a guest, 0 for those that nobody told. */
+/* The host thread of each CPU of a guest; -1, no thread's, for those that nobody told. */
 static void append_threads(GByteArray *option, const struct kernel *kernel)
 {
 	struct vcpu_map *map = vcpu_map_new(kernel->vm);
@@ -660,7 +660,7 @@ static void append_threads(GByteArray *option, const struct kernel *kernel)
 				if (vcpu_map_at(map, i)->index == index)
 					vcpu = vcpu_map_at(map, i);
 		append_u32(option, cpu);
-		append_u32(option, vcpu ? vcpu->thread_id : 0);
+		append_u32(option, vcpu && vcpu->thread_id ? vcpu->thread_id : G_MAXUINT32);
 	}
 	vcpu_map_free(map);
 }

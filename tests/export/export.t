@@ -267,6 +267,11 @@ def make_many(scratch):
     shutil.copytree(guest, other)
     rename(other, 'other')
     shutil.copytree(os.path.join(other, '1.1'), os.path.join(other, '1.2'))
+    # the only vCPU records left are the one of CPU 0
+    vmm = commands.StreamFile(os.path.join(other, 'vmm'))
+    del vmm.packets[-1]
+    vmm.write()
+    add_vcpus(vmm.path, [(0, 0, 4713)])
     shutil.copytree(os.path.join(guest, '1.1'), os.path.join(host, '1.1'))
     for file in glob.glob(os.path.join(host, '1.1', 'ftrace*')):
         set_clock(file, 1)
@@ -304,7 +309,7 @@ def several(test):
         test.equal(rows[0][0] + SHIFT, rows[alone][0], 'on the host\'s clock')
         done = run(KSHARK, *paths, os.path.join(out, 'trace-other-1.2.dat'))
         test.equal([line for line in done.stdout.splitlines() if line.startswith('map')],
-                   ['map 1 0 guest 4711,4712', 'map 2 0 other-1.2 4711,4712'],
+                   ['map 1 0 guest 4711,4712', 'map 2 0 other-1.2 4713,-1'],
                    'KernelShark\'s library knows them for guests of that host, and their CPUs\' threads')
         rows = [line.split() for line in done.stdout.splitlines() if line.startswith('event')]
         test.equal(collections.Counter(row[2] for row in rows), {str(stream): alone for stream in range(3)},
