@@ -151,7 +151,7 @@ static void print_quality(const char *label, const char *name, struct timebase_q
 	if (quality.bound_ns < UINT64_MAX)
 		printf(", within %" PRIu64 " ns", quality.steady_ns);
 	if (quality.steady_ns < quality.bound_ns)
-		printf(", before the first pair within %" PRIu64 " ns", quality.bound_ns);
+		printf(", at the kernel's beginning within %" PRIu64 " ns", quality.bound_ns);
 	printf("\n");
 }
 

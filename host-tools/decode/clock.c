@@ -85,7 +85,8 @@ struct clock_map {
 	uint64_t point_count;
 	GArray *parts;		/* struct part */
 	uint64_t early;		/* before that ... */
-	uint64_t early_error;	/* ... this more */
+	uint64_t early_error;	/* ... this more, ... */
+	uint64_t not_before;	/* ... and perhaps as old as this */
 };
 
 static void part_clear(void *data)
@@ -763,27 +764,44 @@ uint64_t clock_map_apply(const struct clock_map *map, uint64_t from, struct cloc
 	return part_apply(part_at(map, at), from, &cursor->line);
 }
 
+/* The bound of an early time, from what it is otherwise. */
+static double early_bound(const struct clock_map *map, const struct part *part, uint64_t from,
+			  double bound)
+{
+	uint32_t hint = 0;
+
+	if (map->not_before != UINT64_MAX)
+		bound = MAX(bound, difference(part_apply(part, from, &hint), map->not_before));
+	return bound + (double)map->early_error;
+}
+
 uint64_t clock_map_bound(const struct clock_map *map, uint64_t from,
 			 const struct clock_cursor *cursor)
 {
 	const struct part *part = part_at(map, MIN(cursor->part, map->parts->len - 1));
-	double bound = ceil(part_bound(part, from, cursor->line));
+	double bound = part_bound(part, from, cursor->line);
 
-	if (from < map->early)
-		bound += (double)map->early_error;
-	return saturate(bound);
+	if (G_UNLIKELY(from < map->early))
+		bound = early_bound(map, part, from, bound);
+	return saturate(ceil(bound));
 }
 
-void clock_map_add_error(struct clock_map *map, uint64_t before, uint64_t error)
+void clock_map_set_early(struct clock_map *map, uint64_t before, uint64_t error,
+			 uint64_t not_before)
 {
 	map->early = before;
 	map->early_error = error;
+	map->not_before = not_before;
+}
+
+uint64_t clock_map_early_end(const struct clock_map *map)
+{
+	return map->early;
 }
 
 uint64_t clock_map_worst_bound(const struct clock_map *map, uint64_t first, uint64_t last)
 {
 	double worst = 0;
-	uint64_t result;
 
 	for (guint i = 0; i < map->parts->len; i++) {
 		const struct part *part = part_at(map, i);
@@ -805,8 +823,10 @@ uint64_t clock_map_worst_bound(const struct clock_map *map, uint64_t first, uint
 				worst = MAX(worst, part_bound(part, line->from, j));
 		}
 	}
-	result = saturate(ceil(worst));
-	return first < map->early ? result + map->early_error : result;
+	/* of what is early the last is shown latest */
+	if (first < map->early && map->parts->len)
+		worst = early_bound(map, part_at(map, 0), MIN(last, map->early - 1), worst);
+	return saturate(ceil(worst));
 }
 
 static gint compare_lines(gconstpointer a, gconstpointer b)

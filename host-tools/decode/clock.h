@@ -141,12 +141,18 @@ struct clock_map *clock_map_compose(struct clock_map *const *firsts,
 				    const struct clock_map *second);
 
 /**
- * clock_map_add_error - what is before a time is known less well
+ * clock_map_set_early - what is before a time is known less well
  * @map: a finished map
  * @before: time in the first clock
  * @error: to be added to the bound before that, in units of the second clock
+ * @not_before: a time in the second clock before which there was nothing: what is
+ *	early may be as old as that; %UINT64_MAX if it may not
  */
-void clock_map_add_error(struct clock_map *map, uint64_t before, uint64_t error);
+void clock_map_set_early(struct clock_map *map, uint64_t before, uint64_t error,
+			 uint64_t not_before);
+
+/** clock_map_early_end - what clock_map_set_early() said is known less well ends here */
+uint64_t clock_map_early_end(const struct clock_map *map);
 
 /**
  * clock_map_apply - map a time

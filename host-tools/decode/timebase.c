@@ -10,6 +10,7 @@
  */
 #include "timebase.h"
 
+#include "wire/page.h"
 #include "wire/window.h"
 
 #include <inttypes.h>
@@ -42,8 +43,16 @@ static const char *const ns_clocks[] = {
 /*
  * Before a kernel has found its clock source the clocks it offers go by the timer
  * tick, of which the slowest has 10 ms; then they may step by one or two of them.
+ * But where ticks were lost the clock lags, and steps back by as much when the
+ * better source is found: nobody knows what the time was before that.
  */
 #define EARLY_ERROR	20000000ULL
+/* A step back by less is noise ... */
+#define EARLY_STEP	100000ULL
+/* ... and all times that are multiples of this go by the tick. */
+#define EARLY_TICK	1000000ULL
+/* Of a window, which has no pairs, that much of its clock's time may be early. */
+#define EARLY_WINDOW	60000000000ULL
 
 /* How the guest's counter is known. */
 enum counter_method {
@@ -672,6 +681,123 @@ static bool is_from_boot(const struct timebase *timebase, const struct source_cl
 	return true;
 }
 
+/* From when to when an epoch was, as the VM's own stream has it. */
+static bool epoch_span(const struct recording_vm *vm, uint32_t epoch, uint64_t *first,
+		       uint64_t *last)
+{
+	struct recording_records it;
+	struct clock_record record;
+	struct vmm_event event;
+
+	*first = UINT64_MAX;
+	*last = 0;
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_vmm_event(&it, &event))
+		if (event.epoch == epoch) {
+			*first = MIN(*first, event.mono_ns);
+			*last = MAX(*last, event.mono_ns);
+		}
+	recording_records_init(&it, vm->vmm_stream);
+	while (recording_next_clock_record(&it, &record))
+		if (record.epoch == epoch) {
+			*first = MIN(*first, record.mono_ns);
+			/* there is one a second */
+			*last = MAX(*last, record.mono_ns + RECORD_PERIOD);
+		}
+	return *first <= *last;
+}
+
+/**
+ * struct early - the beginning of a clock, as its events' times show it
+ * @step: the latest time before the clock stepped back, 0: it did not
+ * @tick: the latest time that is the tick's, 0 likewise
+ */
+struct early {
+	uint64_t step;
+	uint64_t tick;
+};
+
+static void look_at_page(struct early *early, const struct recording_packet *packet,
+			 unsigned int long_size, uint64_t limit, uint64_t *latest)
+{
+	struct page_cursor page;
+	struct page_event event;
+
+	page_cursor_init(&page, packet->content, packet->header.content_size, long_size);
+	while (page_cursor_next(&page, &event) && event.time < limit) {
+		if (event.time + EARLY_STEP < *latest)
+			early->step = MAX(early->step, *latest);
+		if (event.time && event.time % EARLY_TICK == 0)
+			early->tick = MAX(early->tick, event.time);
+		*latest = MAX(*latest, event.time);
+	}
+}
+
+/* Look at the times of a stream's events before @limit. */
+static void look_at_stream(struct early *early, const struct recording_stream *stream,
+			   unsigned int long_size, uint64_t limit)
+{
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+	uint64_t latest = 0;
+
+	recording_cursor_init(&cursor, stream);
+	while (recording_cursor_next(&cursor, &packet)) {
+		bool is_window = packet.header.type == VHT_PACKET_WINDOW;
+
+		if (!is_window && packet.header.type != VHT_PACKET_FTRACE)
+			continue;
+		if (packet.header.timestamp_begin >= limit)
+			break;
+		look_at_page(early, &packet, is_window ? 8 : long_size, limit, &latest);
+	}
+}
+
+/* The beginning of a clock: in a driver's streams of that name (NULL: none), or a window's. */
+static struct early look_early(const struct timebase *timebase, uint32_t epoch, const char *name,
+			       uint64_t limit)
+{
+	const GPtrArray *generations = timebase->vm->generations;
+	struct early early = { 0, 0 };
+
+	for (guint i = 0; i < generations->len; i++) {
+		const struct recording_generation *generation = generations->pdata[i];
+		g_autofree char *long_size = NULL;
+
+		if (generation->epoch != epoch)
+			continue;
+		long_size = recording_generation_env(generation, "long_size");
+		for (guint j = 0; j < generation->streams->len; j++) {
+			const struct recording_stream *stream = generation->streams->pdata[j];
+
+			if (stream->source == VHT_SOURCE_WINDOW ||
+			    (name && stream->source == VHT_SOURCE_FTRACE &&
+			     !strcmp(stream->first_state.name, name)))
+				look_at_stream(&early, stream, !g_strcmp0(long_size, "4") ? 4 : 8,
+					       limit);
+		}
+	}
+	return early;
+}
+
+/**
+ * set_early - widen the bound of what a clock says of the kernel's beginning
+ * @limit: from then on its times are trusted
+ */
+static void set_early(const struct timebase *timebase, struct clock_map *map, uint32_t epoch,
+		      const char *name, uint64_t limit)
+{
+	struct early early = look_early(timebase, epoch, name, limit);
+	uint64_t first, last;
+
+	if (!epoch_span(timebase->vm, epoch, &first, &last))
+		first = 0;
+	if (early.step)
+		clock_map_set_early(map, early.step + 1, EARLY_ERROR, first);
+	else
+		clock_map_set_early(map, limit, EARLY_ERROR, early.tick ? first : UINT64_MAX);
+}
+
 static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 {
 	g_autofree char *what = clock->cpu == VHT_CPU_NONE ?
@@ -691,7 +817,8 @@ static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 	clock->map = clock_map_compose((struct clock_map *const *)clock->pairs->pdata,
 				       clock->counter->map);
 	if (is_from_boot(timebase, clock))
-		clock_map_add_error(clock->map, clock->first_pair, EARLY_ERROR);
+		set_early(timebase, clock->map, clock->generation->epoch, clock->name,
+			  clock->first_pair);
 }
 
 static void window_clock_free(void *data)
@@ -762,32 +889,6 @@ static void collect_looks(struct timebase *timebase, uint32_t epoch,
 	}
 }
 
-/* From when to when an epoch was, as the VM's own stream has it. */
-static bool epoch_span(const struct recording_vm *vm, uint32_t epoch, uint64_t *first,
-		       uint64_t *last)
-{
-	struct recording_records it;
-	struct clock_record record;
-	struct vmm_event event;
-
-	*first = UINT64_MAX;
-	*last = 0;
-	recording_records_init(&it, vm->vmm_stream);
-	while (recording_next_vmm_event(&it, &event))
-		if (event.epoch == epoch) {
-			*first = MIN(*first, event.mono_ns);
-			*last = MAX(*last, event.mono_ns);
-		}
-	recording_records_init(&it, vm->vmm_stream);
-	while (recording_next_clock_record(&it, &record))
-		if (record.epoch == epoch) {
-			*first = MIN(*first, record.mono_ns);
-			/* there is one a second */
-			*last = MAX(*last, record.mono_ns + RECORD_PERIOD);
-		}
-	return *first <= *last;
-}
-
 /* One difference over the whole window; the clocks' rates are not quite the same. */
 static void make_window_map(struct window_clock *clock, int64_t lower)
 {
@@ -834,6 +935,7 @@ static void finish_window(const struct timebase *timebase, struct window_clock *
 	if (clock->upper == INT64_MAX || lower == INT64_MIN)
 		return;
 	make_window_map(clock, lower);
+	set_early(timebase, clock->map, clock->epoch, NULL, MIN(EARLY_WINDOW, clock->last));
 }
 
 /* A driver's clock in the same epoch that is the window's. */
@@ -1003,7 +1105,7 @@ struct timebase_quality timebase_quality(const struct timebase *timebase, uint32
 					 const struct recording_stream *stream)
 {
 	struct timebase_quality result = { "host", 0, 0, 0 };
-	uint64_t first, last;
+	uint64_t first, last, early_end;
 	struct way way;
 
 	if (stream->clock == VHT_CLOCK_HOST_MONOTONIC || stream->source == VHT_SOURCE_VMM)
@@ -1016,10 +1118,11 @@ struct timebase_quality timebase_quality(const struct timebase *timebase, uint32
 		return result;
 	result.bound_ns = clock_map_worst_bound(way.map, first, last);
 	result.steady_ns = result.bound_ns;
-	if (way.first_pair > first && way.first_pair <= last) {
+	early_end = clock_map_early_end(way.map);
+	if (way.first_pair > first && way.first_pair <= last)
 		result.first_pair = way.first_pair;
-		result.steady_ns = clock_map_worst_bound(way.map, way.first_pair, last);
-	}
+	if (early_end > first && early_end <= last)
+		result.steady_ns = clock_map_worst_bound(way.map, early_end, last);
 	return result;
 }
 

@@ -3,7 +3,7 @@
  * The times of one VM: for each stream of a recording the way from its own clock
  * to the host's CLOCK_MONOTONIC (docs/specs/recording.md, "Times"). Only packet
  * headers, clock records and vCPU records are read, and what a driver says of its
- * clocks and CPUs; no event.
+ * clocks and CPUs; of events no more than the times of the first ones of a boot.
  */
 #ifndef HYPERTRACE_DECODE_TIMEBASE_H
 #define HYPERTRACE_DECODE_TIMEBASE_H
@@ -58,8 +58,8 @@ const struct clock_map *timebase_window_map(const struct timebase *timebase, uin
  *	also with "pairs+" before it (the source's clock, by pairs of it and the
  *	counter), "looks" (when the recorder saw what), or "none"
  * @bound_ns: no time of the stream is off by more
- * @steady_ns: ... and none from the first pair on
- * @first_pair: the source's clock then; 0 if there is no such thing
+ * @steady_ns: ... and none after the kernel's clock had found its source
+ * @first_pair: the source's clock at the first pair, if some of the stream is older; else 0
  */
 struct timebase_quality {
 	const char *method;

@@ -204,6 +204,54 @@ static void test_truth(void)
 	close_it();
 }
 
+/*
+ * A kernel's beginning, as seen on one of 6.12 under TCG: first its clock goes by the
+ * tick and loses 140 ms, then it has its source, but lags, then it steps back.
+ */
+static void test_beginning(bool has_step)
+{
+	static const struct {
+		uint64_t local;
+		uint64_t late;		/* that the clock shows it too late */
+	} early[] = {
+		{ 0, 141000000 }, { 4000000, 95000000 }, { 8000000, 92000000 },
+		{ 24204000, 20932000 }, { 196046000, 20933000 }, { 187000000, 0 }, { 258000000, 0 },
+	};
+	size_t count = G_N_ELEMENTS(early) - (has_step ? 0 : 2);
+	struct timebase_quality quality;
+	struct clock_cursor place = { 0 };
+	struct builder_file file;
+	bool is_bound = true;
+
+	begin(local_env);
+	for (uint64_t i = 0; i < 20; i++)
+		put_record(HOST + i * SECOND, 2 * i * SECOND, 30, i ? VHT_CLOCK_REASON_PERIODIC :
+			   VHT_CLOCK_REASON_START, VHT_CPU_NONE, 0);
+	file = begin_stream(0, 0, 18 * SECOND);
+	for (size_t i = 0; i < count; i++)
+		builder_page(&file, early[i].local, 0, 1, 0, 0);
+	for (uint64_t t = 8 * SECOND; t < 18 * SECOND; t += SECOND / 10)
+		put_pair(&file, t, 2 * t + SECOND, 60);
+	put_stream(&file, 0);
+	open_it();
+	for (size_t i = 0; i < count; i++)
+		off_by(map_of(0), &place, early[i].local,
+		       HOST + SECOND / 2 + early[i].local - early[i].late, &is_bound);
+	quality = timebase_quality(timebase, 1, stream_of(0));
+	ok(is_bound && quality.bound_ns >= SECOND / 2,
+	   "the times of a kernel's beginning may be anywhere after the VM's");
+	clock_map_apply(map_of(0), 300000000, &place);
+	if (has_step)
+		ok(quality.steady_ns < 30000 &&
+		   clock_map_bound(map_of(0), 300000000, &place) < 30000,
+		   "behind its step back they are as good as the rate: %lu ns",
+		   (unsigned long)quality.steady_ns);
+	else
+		ok(clock_map_bound(map_of(0), 300000000, &place) >= SECOND / 2,
+		   "if that was not seen, all before the first pair");
+	close_it();
+}
+
 /* Each vCPU has an offset of its own; guest CPU 0 is vCPU 1. */
 static void test_vcpus(void)
 {
@@ -479,6 +527,8 @@ int main(void)
 {
 	scratch_init();
 	test_truth();
+	test_beginning(true);
+	test_beginning(false);
 	test_vcpus();
 	test_jumps();
 	test_stop();
