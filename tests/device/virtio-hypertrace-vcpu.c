@@ -82,6 +82,17 @@ static void check_before(Vm *vm, int count, uint32_t type)
     g_assert_not_reached();
 }
 
+/* So many vCPU records come next, whoever they are of. */
+static void check_count(Vm *vm, int count)
+{
+    VmRecord r;
+
+    while (count--) {
+        wait_vcpu(vm, &r);
+        g_assert_cmpint(r.vcpu.state, ==, VHT_VCPU_PRESENT);
+    }
+}
+
 /* Attach; all are told, just behind the event. */
 static void check_attach(Vm *vm, int count)
 {
@@ -317,6 +328,57 @@ static void test_kvm(void)
     vm_end(vm);
 }
 
+/* Under KVM nobody waits for a vCPU that runs: not one, nor a device, that goes. */
+static void test_kvm_hotplug(void)
+{
+    g_autofree char *tmp = vm_tmp_dir();
+    g_autofree char *one = g_build_filename(tmp, "vm", NULL);
+    g_autofree char *two = g_build_filename(tmp, "two", NULL);
+    VmRecord r;
+    Vm *vm;
+    int i;
+
+    if (!qtest_has_accel("kvm") || access("/dev/kvm", R_OK | W_OK) < 0) {
+        g_test_skip("no KVM on this machine");
+        vm_remove_tree(tmp);
+        return;
+    }
+    vm = vm_start_in(g_strdup(tmp), "-accel kvm " TOPOLOGY
+                     " -device virtio-hypertrace,dir=%s,size=4M", one);
+    vm_wait_clock(vm, VHT_CLOCK_REASON_START, &r);
+    for (i = 0; i < 3; i++) {
+        Vm other = { .qts = vm->qts, .dir = two };
+
+        plug(vm);
+        wait_vcpu(vm, &r);
+        g_assert_cmpint(r.vcpu.kvm_id, ==, apic_id[4]);
+        vm_wait_clock(vm, VHT_CLOCK_REASON_START, &r);
+        g_assert_cmpint(r.clock.cpu, ==, 4);
+        g_assert_cmpint(r.clock.counter, ==, formula(&r.clock));
+        qtest_qmp_device_add(vm->qts, "virtio-hypertrace", "plug",
+                             "{ 'dir': %s, 'size': 4194304, 'addr': '0x9' }",
+                             two);
+        vm_map(&other);
+        check_count(&other, 5);
+        unplug(vm);
+        wait_vcpu(vm, &r);
+        g_assert_cmpint(r.vcpu.state, ==, VHT_VCPU_GONE);
+        wait_vcpu(&other, &r);
+        g_assert_cmpint(r.vcpu.state, ==, VHT_VCPU_GONE);
+        /* once with no time to answer */
+        if (i) {
+            other.read_at = 0;
+            vm_wait_clock(&other, VHT_CLOCK_REASON_START, &r);
+        }
+        qtest_qmp_device_del_send(vm->qts, "plug");
+        qtest_outl(vm->qts, 0xae08, 1 << 9);
+        qtest_qmp_eventwait(vm->qts, "DEVICE_DELETED");
+        vm_alive(vm);
+        munmap(other.region, other.size);
+    }
+    vm_end(vm);
+}
+
 void add_vcpu_tests(void)
 {
     qtest_add_func("/hypertrace/vcpu/begin[D10]", test_begin);
@@ -327,4 +389,6 @@ void add_vcpu_tests(void)
     qtest_add_func("/hypertrace/vcpu/formula-icount[D11]",
                    test_formula_icount);
     qtest_add_func("/hypertrace/vcpu/kvm[D10][D11]", test_kvm);
+    qtest_add_func("/hypertrace/vcpu/kvm-hotplug[D10][D11]",
+                   test_kvm_hotplug);
 }
