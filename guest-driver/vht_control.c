@@ -222,19 +222,18 @@ static void vht_select_wanted(struct vht *vht, u64 cookie, const struct vht_choi
 {
 	char *text = vht_tracefs_read_all("instances/" VHT_INSTANCE "/set_event", NULL);
 	unsigned int i, enabled = 0, were_on = 0, failed = 0;
-	struct vht_list on = {};
+	struct vht_names on;
 
 	if (IS_ERR(text)) {
 		vht_control_reply(vht, cookie, VHT_EIO, "cannot read the enabled events: %pe",
 				  text);
 		return;
 	}
-	on.text = text;
-	on.len = strlen(text);
+	vht_names_init(&on, text, strlen(text));
 	for (i = 0; i < choice->count; i++) {
 		if (!choice->wanted[i])
 			continue;
-		if (vht_list_has(&on, choice->lines[i]))
+		if (vht_names_have(&on, choice->lines[i], strlen(choice->lines[i])))
 			were_on++;
 		else if (vht_select_one(vht, choice->lines[i]))
 			enabled++;

@@ -19,12 +19,13 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/stringhash.h>
 #include <linux/uio.h>
 
 #include "vht_internal.h"
 
 /* One read; a sequence file gives about a page at a time. */
-#define VHT_READ_SIZE		SZ_16K
+#define VHT_READ_SIZE		SZ_4K
 
 /* No file we want whole is larger. */
 #define VHT_FILE_MAX		SZ_4M
@@ -89,10 +90,34 @@ void vht_files_fini(void)
 	vht_tracefs = NULL;
 }
 
-/* Reads from a record on, not from a byte: nothing before it is printed. */
-static int vht_seq_read(struct file *file, loff_t first, vht_file_sink sink, void *context)
+/*
+ * Begins to read, from a record on and not from a byte: nothing before it is printed. With
+ * a position of 0 the first read would rewind.
+ */
+static void vht_seq_begin(struct kiocb *kiocb, struct file *file, loff_t first)
 {
 	struct seq_file *seq = file->private_data;
+
+	init_sync_kiocb(kiocb, file);
+	if (first) {
+		seq->index = first;
+		seq->read_pos = 1;
+		kiocb->ki_pos = 1;
+	}
+}
+
+/* Return: bytes read, about a page of them, 0 at the end, or a negative error number. */
+static ssize_t vht_seq_read_some(struct kiocb *kiocb, void *buf, size_t size)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = size };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, READ, &vec, 1, size);
+	return seq_read_iter(kiocb, &iter);
+}
+
+static int vht_seq_read(struct file *file, loff_t first, vht_file_sink sink, void *context)
+{
 	struct kiocb kiocb;
 	void *buf;
 	ssize_t n;
@@ -101,19 +126,9 @@ static int vht_seq_read(struct file *file, loff_t first, vht_file_sink sink, voi
 	buf = kmalloc(VHT_READ_SIZE, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	init_sync_kiocb(&kiocb, file);
-	if (first) {
-		/* As it stands after reads that ended there; a position of 0 would rewind. */
-		seq->index = first;
-		seq->read_pos = 1;
-		kiocb.ki_pos = 1;
-	}
+	vht_seq_begin(&kiocb, file, first);
 	do {
-		struct kvec vec = { .iov_base = buf, .iov_len = VHT_READ_SIZE };
-		struct iov_iter iter;
-
-		iov_iter_kvec(&iter, READ, &vec, 1, vec.iov_len);
-		n = seq_read_iter(&kiocb, &iter);
+		n = vht_seq_read_some(&kiocb, buf, VHT_READ_SIZE);
 		if (n < 0)
 			ret = n;
 		else if (n > 0)
@@ -122,6 +137,19 @@ static int vht_seq_read(struct file *file, loff_t first, vht_file_sink sink, voi
 	} while (n > 0 && !ret);
 	kfree(buf);
 	return ret;
+}
+
+/* Opens a file of tracefs; it has some that are no sequence files, which are refused. */
+static struct file *vht_tracefs_open(const char *path)
+{
+	struct file *file = file_open_root_mnt(vht_tracefs, path, O_RDONLY, 0);
+
+	if (!IS_ERR(file) && file->f_op->read != seq_read &&
+	    file->f_op->read_iter != seq_read_iter) {
+		filp_close(file, NULL);
+		return ERR_PTR(-EINVAL);
+	}
+	return file;
 }
 
 /**
@@ -138,16 +166,45 @@ static int vht_seq_read(struct file *file, loff_t first, vht_file_sink sink, voi
  */
 int vht_tracefs_read(const char *path, loff_t first, vht_file_sink sink, void *context)
 {
-	struct file *file = file_open_root_mnt(vht_tracefs, path, O_RDONLY, 0);
-	int ret = -EINVAL;
+	struct file *file = vht_tracefs_open(path);
+	int ret;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	/* tracefs has files of other kinds too, which this would trip over. */
-	if (file->f_op->read == seq_read || file->f_op->read_iter == seq_read_iter)
-		ret = vht_seq_read(file, first, sink, context);
+	ret = vht_seq_read(file, first, sink, context);
 	filp_close(file, NULL);
 	return ret;
+}
+
+/**
+ * vht_tracefs_fetch - read a short file of tracefs
+ *
+ * @path: as for vht_tracefs_read()
+ * @buf: gets the text, without a NUL
+ * @size: of that, bytes; more than the file can have
+ *
+ * Context: process.
+ *
+ * Return: bytes read, or a negative error number: -EFBIG if they fill @buf.
+ */
+ssize_t vht_tracefs_fetch(const char *path, void *buf, size_t size)
+{
+	struct file *file = vht_tracefs_open(path);
+	struct kiocb kiocb;
+	size_t len = 0;
+	ssize_t n;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	vht_seq_begin(&kiocb, file, 0);
+	do {
+		n = vht_seq_read_some(&kiocb, buf + len, size - len);
+		len += n > 0 ? n : 0;
+	} while (n > 0 && len < size);
+	filp_close(file, NULL);
+	if (n < 0)
+		return n;
+	return len < size ? len : -EFBIG;
 }
 
 /**
@@ -385,24 +442,52 @@ size_t vht_list_next(struct vht_list *list)
 	return len;
 }
 
+static unsigned int vht_names_hash(const struct vht_names *names, const char *name, size_t len)
+{
+	return full_name_hash(NULL, name, len) % (BITS_PER_BYTE * sizeof(names->hashes));
+}
+
 /**
- * vht_list_has - is a line in a list?
+ * vht_names_init - make a list of names
  *
- * @list: the list
- * @wanted: the line
+ * @names: gets them
+ * @text: a name a line; stays where it is
+ * @len: of it, bytes
+ */
+void vht_names_init(struct vht_names *names, const char *text, size_t len)
+{
+	memset(names, 0, sizeof(*names));
+	names->list.text = text;
+	names->list.len = len;
+	while (names->list.position < len) {
+		const char *line = text + names->list.position;
+		size_t line_len = vht_list_next(&names->list);
+
+		__set_bit(vht_names_hash(names, line, line_len), names->hashes);
+	}
+	names->list.position = 0;
+}
+
+/**
+ * vht_names_have - is a name in a list?
  *
- * Quick if a list is asked for lines in about the order that it has itself: each search
- * begins where the last one found something.
+ * @names: the list
+ * @wanted: the name
+ * @wanted_len: of it, bytes
+ *
+ * Quick for most names that are not in it, and, if it is asked for names in about the order
+ * that it has itself, for those that are: each search begins where the last one found
+ * something.
  *
  * Return: true if it is.
  */
-bool vht_list_has(struct vht_list *list, const char *wanted)
+bool vht_names_have(struct vht_names *names, const char *wanted, size_t wanted_len)
 {
-	size_t wanted_len = strlen(wanted);
+	struct vht_list *list = &names->list;
 	size_t begin = list->position;
 	bool wrapped = false;
 
-	if (!list->len)
+	if (!test_bit(vht_names_hash(names, wanted, wanted_len), names->hashes))
 		return false;
 	for (;;) {
 		const char *line;

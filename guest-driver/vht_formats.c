@@ -50,27 +50,21 @@ static int vht_add_header_formats(struct vht *vht, struct vht_records *records)
 static int vht_add_format(struct vht_records *records, const char *system, const char *event)
 {
 	size_t system_size = strlen(system) + 1;
+	u8 *text = records->metadata->text;
 	struct vht_meta *meta;
-	char *path, *text;
-	size_t len;
-	int ret = 0;
+	char path[192];
+	ssize_t len;
 
-	path = kasprintf(GFP_KERNEL, "events/%s/%s/format", system, event);
-	if (!path)
-		return 0;
-	text = vht_tracefs_read_all(path, &len);
-	kfree(path);
-	if (IS_ERR(text))
+	snprintf(path, sizeof(path), "events/%s/%s/format", system, event);
+	len = vht_tracefs_fetch(path, text, VHT_META_PACKET);
+	if (len < 0)
 		return 0;
 	meta = vht_records_begin(records, VHT_META_FORMAT, 0, system_size + len);
-	if (IS_ERR(meta)) {
-		ret = PTR_ERR(meta) == -EINTR ? -EINTR : 0;
-	} else {
-		memcpy(meta + 1, system, system_size);
-		memcpy((char *)(meta + 1) + system_size, text, len);
-	}
-	kvfree(text);
-	return ret;
+	if (IS_ERR(meta))
+		return PTR_ERR(meta) == -EINTR ? -EINTR : 0;
+	memcpy(meta + 1, system, system_size);
+	memcpy((char *)(meta + 1) + system_size, text, len);
+	return 0;
 }
 
 /**
@@ -86,7 +80,7 @@ static int vht_add_format(struct vht_records *records, const char *system, const
  * Return: 0 or a negative error number.
  */
 int vht_formats_add(struct vht_records *records, const char *text, size_t len,
-		    struct vht_list *without)
+		    struct vht_names *without)
 {
 	struct vht_list list = { .text = text, .len = len };
 	char name[160];
@@ -101,7 +95,7 @@ int vht_formats_add(struct vht_records *records, const char *text, size_t len,
 			continue;
 		memcpy(name, line, line_len);
 		name[line_len] = '\0';
-		if (without && vht_list_has(without, name))
+		if (without && vht_names_have(without, name, line_len))
 			continue;
 		event = strchr(name, ':');
 		if (!event)
@@ -167,7 +161,7 @@ static char *vht_enabled_events(struct vht *vht, size_t *len)
 /**
  * vht_formats_add_all - add the formats of the page, of event headers, and of all events
  *
- * @vht: the device; its list of known events is made anew
+ * @vht: the device
  * @records: where to
  *
  * Context: process.
@@ -176,23 +170,20 @@ static char *vht_enabled_events(struct vht *vht, size_t *len)
  */
 int vht_formats_add_all(struct vht *vht, struct vht_records *records)
 {
-	struct vht_metadata *metadata = &vht->metadata;
-	struct vht_list enabled = {};
+	struct vht_names enabled;
 	char *text, *all;
 	size_t len;
 	int ret;
 
 	ret = vht_add_header_formats(vht, records);
-	text = vht_enabled_events(vht, &enabled.len);
-	enabled.text = text;
-	ret = ret ?: vht_formats_add(records, text, enabled.len, NULL);
+	text = vht_enabled_events(vht, &len);
+	vht_names_init(&enabled, text, len);
+	ret = ret ?: vht_formats_add(records, text, len, NULL);
 	ret = ret ?: vht_add_ftrace_formats(records);
 	all = vht_tracefs_read_all("available_events", &len);
 	if (!IS_ERR(all)) {
 		ret = ret ?: vht_formats_add(records, all, len, &enabled);
-		kvfree(metadata->events);
-		metadata->events = all;
-		metadata->events_len = len;
+		kvfree(all);
 	}
 	kvfree(text);
 	return ret;

@@ -245,8 +245,7 @@ struct vht_metadata {
 	u64 set;			/* number of the set */
 	u8 *buf;			/* records that are not in the ring yet */
 	struct cpumask told_cpus;	/* whose ids the set has, or came since; the thread's */
-	char *events;			/* available_events, as of the set */
-	size_t events_len;
+	u8 *text;			/* of a format: VHT_META_PACKET bytes */
 	struct notifier_block module_notifier;
 	struct mutex module_lock;	/* of the next */
 	struct list_head modules;	/* modules that came since */
@@ -395,6 +394,7 @@ typedef int (*vht_file_sink)(void *context, const char *text, size_t len);
 typedef int (*vht_file_read)(const char *path, loff_t first, vht_file_sink sink, void *context);
 int vht_tracefs_read(const char *path, loff_t first, vht_file_sink sink, void *context);
 int vht_proc_read(const char *path, loff_t first, vht_file_sink sink, void *context);
+ssize_t vht_tracefs_fetch(const char *path, void *buf, size_t size);
 char *vht_tracefs_read_all(const char *path, size_t *len);
 char *vht_proc_read_all(const char *path, size_t *len);
 char *vht_tracefs_list(const char *path);
@@ -410,7 +410,15 @@ struct vht_list {
 };
 
 size_t vht_list_next(struct vht_list *list);
-bool vht_list_has(struct vht_list *list, const char *wanted);
+
+/* A list of names to look for names in, and what hashes there are none of. */
+struct vht_names {
+	struct vht_list list;
+	DECLARE_BITMAP(hashes, 4096);
+};
+
+void vht_names_init(struct vht_names *names, const char *text, size_t len);
+bool vht_names_have(struct vht_names *names, const char *wanted, size_t wanted_len);
 
 /* vht_metadata.c */
 int vht_metadata_start(struct vht *vht);
@@ -437,7 +445,7 @@ int vht_records_add_file(struct vht_records *records, u32 type, vht_file_read re
 
 /* vht_formats.c */
 int vht_formats_add(struct vht_records *records, const char *text, size_t len,
-		    struct vht_list *without);
+		    struct vht_names *without);
 int vht_formats_add_all(struct vht *vht, struct vht_records *records);
 
 /* vht_symbols.c */

@@ -395,8 +395,11 @@ int vht_metadata_start(struct vht *vht)
 	metadata->waiting = false;
 	metadata->formats_sent = false;
 	metadata->buf = kvmalloc(VHT_META_PACKET, GFP_KERNEL);
-	if (!metadata->buf)
-		return -ENOMEM;
+	metadata->text = kvmalloc(VHT_META_PACKET, GFP_KERNEL);
+	if (!metadata->buf || !metadata->text) {
+		ret = -ENOMEM;
+		goto err_free;
+	}
 	task = kthread_run(vht_metadata_thread, vht, "hypertrace");
 	if (IS_ERR(task)) {
 		ret = PTR_ERR(task);
@@ -412,6 +415,7 @@ int vht_metadata_start(struct vht *vht)
 err_stop:
 	kthread_stop(metadata->task);
 err_free:
+	kvfree(metadata->text);
 	kvfree(metadata->buf);
 	return ret;
 }
@@ -428,9 +432,8 @@ void vht_metadata_stop(struct vht *vht)
 	vht_modules_stop(metadata);
 	kthread_stop(metadata->task);
 	vht_modules_forget(metadata);
-	kvfree(metadata->events);
-	metadata->events = NULL;
-	metadata->events_len = 0;
+	kvfree(metadata->text);
+	metadata->text = NULL;
 	kvfree(metadata->buf);
 	metadata->buf = NULL;
 }

@@ -24,33 +24,76 @@ struct vht_module {
 	char text[];			/* SYSTEM:EVENT lines, then lines as in kallsyms */
 };
 
-/* What kallsyms would say of a symbol of a module. Return: bytes, without the NUL. */
-static size_t vht_print_module_symbol(const struct module *module, unsigned int index, char *buf,
-				      size_t size)
+/*
+ * What kallsyms would say of the symbols of a module: an address of 16 digits, the
+ * type, the name, the module. There are thousands, so not by way of printf().
+ */
+static bool vht_is_module_text(const struct mod_kallsyms *kallsyms, unsigned int index)
+{
+	char type = kallsyms->typetab[index];
+
+	return kallsyms->symtab[index].st_shndx != SHN_UNDEF && type && strchr("tTwW", type);
+}
+
+static const char *vht_module_symbol_name(const struct mod_kallsyms *kallsyms,
+					  unsigned int index)
+{
+	return kallsyms->strtab + kallsyms->symtab[index].st_name;
+}
+
+static size_t vht_module_symbols_size(const struct module *module)
 {
 	const struct mod_kallsyms *kallsyms = &module->core_kallsyms;
-	const Elf_Sym *symbol = &kallsyms->symtab[index];
-
-	if (symbol->st_shndx == SHN_UNDEF || !kallsyms->typetab[index] ||
-	    !strchr("tTwW", kallsyms->typetab[index]))
-		return 0;
-	return snprintf(buf, size, "%016lx %c %s\t[%s]\n", (unsigned long)symbol->st_value,
-			kallsyms->typetab[index], kallsyms->strtab + symbol->st_name,
-			module->name);
-}
-
-static size_t vht_print_module_symbols(const struct module *module, char *buf, size_t size)
-{
-	size_t len = 0;
+	size_t each = 2 * sizeof(u64) + strlen(" t \t[]\n") + strlen(module->name);
+	size_t size = 0;
 	unsigned int i;
 
-	for (i = 0; i < module->core_kallsyms.num_symtab; i++)
-		len += vht_print_module_symbol(module, i, buf ? buf + len : NULL,
-					       buf ? size - len : 0);
-	return len;
+	for (i = 0; i < kallsyms->num_symtab; i++)
+		if (vht_is_module_text(kallsyms, i))
+			size += each + strlen(vht_module_symbol_name(kallsyms, i));
+	return size;
 }
 
-/* The events that a module brings, SYSTEM:EVENT a line. Return: as above. */
+static char *vht_put_address(char *p, u64 address)
+{
+	int shift;
+
+	for (shift = 60; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[address >> shift & 0xf];
+	return p;
+}
+
+static char *vht_put_text(char *p, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(p, text, len);
+	return p + len;
+}
+
+/* @buf has room for vht_module_symbols_size(). Return: bytes. */
+static size_t vht_print_module_symbols(const struct module *module, char *buf)
+{
+	const struct mod_kallsyms *kallsyms = &module->core_kallsyms;
+	char *p = buf;
+	unsigned int i;
+
+	for (i = 0; i < kallsyms->num_symtab; i++) {
+		if (!vht_is_module_text(kallsyms, i))
+			continue;
+		p = vht_put_address(p, kallsyms->symtab[i].st_value);
+		*p++ = ' ';
+		*p++ = kallsyms->typetab[i];
+		*p++ = ' ';
+		p = vht_put_text(p, vht_module_symbol_name(kallsyms, i));
+		p = vht_put_text(p, "\t[");
+		p = vht_put_text(p, module->name);
+		p = vht_put_text(p, "]\n");
+	}
+	return p - buf;
+}
+
+/* The events that a module brings, SYSTEM:EVENT a line. Return: bytes, without the NUL. */
 static size_t vht_print_module_events(const struct module *module, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -68,21 +111,20 @@ static size_t vht_print_module_events(const struct module *module, char *buf, si
 }
 
 /*
- * Notes what a module that has just come brings. kallsyms would have to be read to
- * its end for its symbols, 200,000 lines for a few. Its events may have been here
- * before, under other numbers.
+ * Notes what a module that has just come brings. Its events may have been here before,
+ * under other numbers.
  */
 static struct vht_module *vht_note_module(const struct module *module)
 {
 	size_t events = vht_print_module_events(module, NULL, 0);
-	size_t symbols = vht_print_module_symbols(module, NULL, 0);
+	size_t symbols = vht_module_symbols_size(module);
 	struct vht_module *entry;
 
 	entry = kvmalloc(struct_size(entry, text, events + symbols + 1), GFP_KERNEL);
 	if (!entry)
 		return NULL;
 	entry->events_len = vht_print_module_events(module, entry->text, events + 1);
-	entry->symbols_len = vht_print_module_symbols(module, entry->text + events, symbols + 1);
+	entry->symbols_len = vht_print_module_symbols(module, entry->text + events);
 	return entry;
 }
 
@@ -115,12 +157,9 @@ static int vht_add_module_symbols(struct vht_records *records, struct vht_module
 int vht_modules_send(struct vht *vht, struct vht_records *records)
 {
 	struct vht_metadata *metadata = &vht->metadata;
-	struct vht_list known = { .text = metadata->events, .len = metadata->events_len };
 	struct vht_module *module, *next;
 	LIST_HEAD(modules);
-	size_t len;
 	int ret = 0;
-	char *all;
 
 	/* First, so that one that comes meanwhile asks again. */
 	clear_bit(VHT_REQUEST_MODULES, &metadata->requests);
@@ -128,13 +167,6 @@ int vht_modules_send(struct vht *vht, struct vht_records *records)
 	list_splice_init(&metadata->modules, &modules);
 	mutex_unlock(&metadata->module_lock);
 	records->len = 0;
-	all = vht_tracefs_read_all("available_events", &len);
-	if (!IS_ERR(all)) {
-		ret = vht_formats_add(records, all, len, &known);
-		kvfree(metadata->events);
-		metadata->events = all;
-		metadata->events_len = len;
-	}
 	list_for_each_entry_safe(module, next, &modules, list) {
 		ret = ret ?: vht_formats_add(records, module->text, module->events_len, NULL);
 		ret = ret ?: vht_add_module_symbols(records, module);
