@@ -955,10 +955,11 @@ static int record(const struct record_options *options)
 		print_summary(&rec);
 	if (error)
 		code = cmd_fail(NAME, error);
-	end_lttng(&rec, &code);
 
 	g_ptr_array_unref(rec.sessions);
 	g_ptr_array_unref(rec.finished);
+	/* now the VMs are let go, which is something to tell of */
+	end_lttng(&rec, &code);
 	g_byte_array_unref(rec.buffer);
 	host_free(rec.host);
 	writer_free(rec.writer);
