@@ -260,6 +260,14 @@ def killed(t, guest, directory, daemon):
          'with the guest\'s events in it')
 
 
+def plugin(t):
+    """Who only reads traces does not become a traced program by that."""
+    path = os.path.join(vm.BUILD, 'host/host-tools/plugin/babeltrace-plugin-hypertrace.so')
+    libraries = subprocess.run(['ldd', path], capture_output=True, text=True, check=True).stdout
+    t.ok('libbabeltrace2' in libraries and 'lttng' not in libraries, 'the plugin does not link LTTng\'s tracer',
+         libraries)
+
+
 def all_of_it(t):
     directory = vm.scratch()
     os.environ['LTTNG_HOME'] = os.environ['HOME'] = directory
@@ -288,4 +296,4 @@ def all_of_it(t):
 
 
 isolate()
-tap.main(all_of_it)
+tap.main(plugin, all_of_it)
