@@ -10,9 +10,9 @@
  * if time would run backwards because of it.
  *
  * The bound. Between two points the error is at most what lies between theirs, if
- * the relation is a line. How far from a line it is shows where the points lie off
- * the lines of their neighbours: twice that, shared out over the distance to the
- * nearer end. Beyond the ends the error grows by what is not known of the rate.
+ * the relation is a line. How far from a line it is shows where they lie off the
+ * lines between points about as far away: twice that, shared out over the distance to
+ * the nearer one. Beyond the ends the error grows by what is not known of the rate.
  */
 #include "clock.h"
 
@@ -218,6 +218,25 @@ static double difference(uint64_t a, uint64_t b)
 	return a >= b ? (double)(a - b) : -(double)(b - a);
 }
 
+static uint64_t saturate(double value)
+{
+	return value <= 0 ? 0 : value >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)value;
+}
+
+static uint64_t add(uint64_t value, double step)
+{
+	uint64_t more = saturate(step);
+
+	return value > UINT64_MAX - more ? UINT64_MAX : value + more;
+}
+
+static uint64_t subtract(uint64_t value, double step)
+{
+	uint64_t less = saturate(step);
+
+	return value < less ? 0 : value - less;
+}
+
 /* The slope most pairs of far apart points agree on; 0 if there is none. */
 static double typical_slope(const struct point *p, guint count)
 {
@@ -387,36 +406,21 @@ static guint stretch_end(const struct point *p, guint first, guint count)
 	return last;
 }
 
-/*
- * A stretch without a break: its slope from end to end, what that may be wrong by,
- * and how far from a line it is, for each unit.
- */
+/* A stretch without a break: its slope from end to end, and what that may be wrong by. */
 struct stretch {
 	double slope;
 	double doubt;
-	double bend;
 };
 
 /* @otherwise: the rate to take where the points do not tell. */
 static struct stretch measure_stretch(const struct point *p, guint first, guint last,
 				      const struct stretch *otherwise)
 {
-	struct stretch result = { otherwise->slope, otherwise->doubt, 0 };
+	struct stretch result = { otherwise->slope, otherwise->doubt };
 	double run = difference(p[last - 1].pub.from, p[first].pub.from);
 	double rise = difference(p[last - 1].pub.to, p[first].pub.to);
 	double doubt, off = 0;
 
-	for (guint i = first + 1; i + 1 < last; i++) {
-		double before = difference(p[i].pub.from, p[i - 1].pub.from);
-		double after = difference(p[i + 1].pub.from, p[i].pub.from);
-		double line;
-
-		if (before + after <= 0)
-			continue;
-		line = difference(p[i + 1].pub.to, p[i - 1].pub.to) / (before + after);
-		result.bend = MAX(result.bend, 2 * fabs(residual(&p[i], &p[i - 1], line)) /
-				  MAX(before, after));
-	}
 	if (run <= 0 || rise <= 0)
 		return result;
 	doubt = ((double)p[first].pub.error + (double)p[last - 1].pub.error) / run;
@@ -431,9 +435,60 @@ static struct stretch measure_stretch(const struct point *p, guint first, guint 
 	return result;
 }
 
+/* Of [first, last) the last point that is not behind @from, or the first one. */
+static guint find_point(const struct point *p, guint first, guint last, uint64_t from)
+{
+	guint low = first, high = last;
+
+	while (low < high) {
+		guint middle = low + (high - low) / 2;
+
+		if (p[middle].pub.from <= from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > first ? low - 1 : first;
+}
+
+/* How far a point is off the line between two others. */
+static double off_chord(const struct point *p, const struct point *left, const struct point *right)
+{
+	double run = difference(right->pub.from, left->pub.from);
+
+	return run > 0 ? fabs(residual(p, left, difference(right->pub.to, left->pub.to) / run)) : 0;
+}
+
+/**
+ * measure_bend - how far from a line it may be between points @i and @i + 1
+ *
+ * That shows where either lies off the line from the other to a point about as far
+ * away on its other side: nearer ones would show no more than their noise.
+ *
+ * Return: units of the second clock for each of the first to the nearer point.
+ */
+static double measure_bend(const struct point *p, guint first, guint last, guint i,
+			   const struct stretch *stretch)
+{
+	uint64_t reach = p[i + 1].pub.from - p[i].pub.from;
+	guint before = find_point(p, first, i + 1, subtract(p[i].pub.from, (double)reach));
+	guint after = find_point(p, i + 1, last, add(p[i + 1].pub.from, (double)reach));
+	double off = 0;
+
+	if (after + 1 < last && p[after].pub.from - p[i + 1].pub.from < reach)
+		after++;
+	if (before == i && after == i + 1)
+		return stretch->doubt;
+	if (before < i)
+		off = off_chord(&p[i], &p[before], &p[i + 1]);
+	if (after > i + 1)
+		off = MAX(off, off_chord(&p[i + 1], &p[i], &p[after]));
+	return 2 * off / (double)reach + MEASURED_RATE * stretch->slope;
+}
+
 /* The line from a point to the next one, or on from it if @next is NULL. */
 static struct line make_line(const struct clock_point *point, const struct clock_point *next,
-			     const struct stretch *stretch)
+			     const struct stretch *stretch, double bend)
 {
 	struct line line = {
 		.from = point->from, .to = point->to, .slope = stretch->slope,
@@ -448,7 +503,7 @@ static struct line make_line(const struct clock_point *point, const struct clock
 	line.reach = difference(next->from, point->from);
 	line.slope = difference(next->to, point->to) / line.reach;
 	line.error_end = next->error;
-	line.drift = stretch->bend;
+	line.drift = bend;
 	if (point->is_lone || next->is_lone) {
 		/* anywhere between the two: as far as to the farther one */
 		line.error += difference(next->to, point->to);
@@ -474,7 +529,7 @@ static void find_best_rate(const struct part *part, struct stretch *best)
 		whole = measure_stretch(p, first, last, &told);
 		whole.doubt += TWO_POINTS_RATE * whole.slope;
 		if (whole.doubt < best->doubt)
-			*best = (struct stretch){ whole.slope, whole.doubt, 0 };
+			*best = (struct stretch){ whole.slope, whole.doubt };
 	}
 }
 
@@ -495,33 +550,18 @@ static void make_lines(struct part *part, const struct stretch *otherwise)
 		part->drift_after = whole.doubt;
 		for (guint i = first; i < last; i++) {
 			const struct clock_point *next = i + 1 < last ? &p[i + 1].pub : NULL;
+			double bend = 0;
 
 			/* Two measurements of one moment: the first will do. */
 			if (next && next->from <= p[i].pub.from)
 				continue;
-			part->lines[part->line_count++] = make_line(&p[i].pub, next, &whole);
+			if (next)
+				bend = measure_bend(p, first, last, i, &whole);
+			part->lines[part->line_count++] =
+				make_line(&p[i].pub, next, &whole, bend);
 		}
 		first = last;
 	}
-}
-
-static uint64_t saturate(double value)
-{
-	return value <= 0 ? 0 : value >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)value;
-}
-
-static uint64_t add(uint64_t value, double step)
-{
-	uint64_t more = saturate(step);
-
-	return value > UINT64_MAX - more ? UINT64_MAX : value + more;
-}
-
-static uint64_t subtract(uint64_t value, double step)
-{
-	uint64_t less = saturate(step);
-
-	return value < less ? 0 : value - less;
 }
 
 /*
@@ -594,7 +634,7 @@ uint32_t clock_map_finish(struct clock_map *map, GArray *dropped)
 		slope = typical_slope((struct point *)points->data, points->len);
 	}
 	slope = slope > 0 ? slope : 1;
-	rate = (struct stretch){ slope, TOLD_RATE * slope, 0 };
+	rate = (struct stretch){ slope, TOLD_RATE * slope };
 	for (guint i = 0; i < map->parts->len; i++)
 		find_best_rate(part_at(map, i), &rate);
 	for (guint i = 0; i < map->parts->len; i++) {

@@ -51,8 +51,8 @@ static const char *const ns_clocks[] = {
 #define EARLY_STEP	100000ULL
 /* ... and all times that are multiples of this go by the tick. */
 #define EARLY_TICK	1000000ULL
-/* Of a window, which has no pairs, that much of its clock's time may be early. */
-#define EARLY_WINDOW	60000000000ULL
+/* What is later than that, of the clock itself, is not early; a window has no pairs to say so. */
+#define EARLY_END	30000000000ULL
 
 /* How the guest's counter is known. */
 enum counter_method {
@@ -818,7 +818,7 @@ static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 				       clock->counter->map);
 	if (is_from_boot(timebase, clock))
 		set_early(timebase, clock->map, clock->generation->epoch, clock->name,
-			  clock->first_pair);
+			  MIN(clock->first_pair, EARLY_END));
 }
 
 static void window_clock_free(void *data)
@@ -935,7 +935,7 @@ static void finish_window(const struct timebase *timebase, struct window_clock *
 	if (clock->upper == INT64_MAX || lower == INT64_MIN)
 		return;
 	make_window_map(clock, lower);
-	set_early(timebase, clock->map, clock->epoch, NULL, MIN(EARLY_WINDOW, clock->last));
+	set_early(timebase, clock->map, clock->epoch, NULL, MIN(EARLY_END, clock->last));
 }
 
 /* A driver's clock in the same epoch that is the window's. */
