@@ -51,7 +51,7 @@ int cmd_export(int argc, char **argv)
 {
 	struct export_request request = { 0 };
 	char *to = NULL, *names = NULL, *vm = NULL, **lttng = NULL;
-	gboolean omits_lttng = FALSE;
+	gboolean omits_lttng = FALSE, vmsync = FALSE;
 	const GOptionEntry entries[] = {
 		{ "to", 't', 0, G_OPTION_ARG_STRING, &to,
 		  "Format of the trace (default: ctf)", "ctf|trace.dat|perfetto" },
@@ -62,6 +62,8 @@ int cmd_export(int argc, char **argv)
 		  "With LTTng's traces of the host that are there; may be repeated", "PATH" },
 		{ "no-lttng", 0, 0, G_OPTION_ARG_NONE, &omits_lttng,
 		  "Without LTTng's traces that are in the recording", NULL },
+		{ "vmsync", 0, 0, G_OPTION_ARG_NONE, &vmsync,
+		  "With made events by which Trace Compass's VM analyses know guests", NULL },
 		{ 0 },
 	};
 	const char *usage = NULL;
@@ -80,8 +82,8 @@ int cmd_export(int argc, char **argv)
 		usage = "--to takes ctf, trace.dat or perfetto";
 	else if (names && format)
 		usage = "--names is for ctf";
-	else if ((lttng || omits_lttng) && format)
-		usage = "--lttng and --no-lttng are for ctf";
+	else if ((lttng || omits_lttng || vmsync) && format)
+		usage = "--lttng, --no-lttng and --vmsync are for ctf";
 	else if (names && strcmp(names, "lttng") && strcmp(names, "ftrace"))
 		usage = "--names takes lttng or ftrace";
 	if (usage) {
@@ -94,6 +96,7 @@ int cmd_export(int argc, char **argv)
 	request.out = argv[2];
 	request.lttng = lttng;
 	request.omits_lttng = omits_lttng;
+	request.has_vmsync = vmsync;
 	request.warnings = g_ptr_array_new_with_free_func(g_free);
 	status = run(&request, format);
 	g_ptr_array_unref(request.warnings);

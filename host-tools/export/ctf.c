@@ -12,6 +12,7 @@
 #include "export/lttng.h"
 #include "export/output.h"
 #include "plugin/recording.h"
+#include "decode/decoder.h"
 #include "recording/reader.h"
 
 struct run {
@@ -32,6 +33,7 @@ static bool add_source(bt_graph *graph, const struct run *run,
 	    bt_value_array_append_string_element(inputs, run->request->recording) ||
 	    /* babeltrace2 before 2.0.5 reads an empty text as the one before it. */
 	    bt_value_map_insert_bool_entry(params, "pad-empty", BT_TRUE) ||
+	    bt_value_map_insert_bool_entry(params, "vmsync", run->request->has_vmsync) ||
 	    (run->request->names &&
 	     bt_value_map_insert_string_entry(params, "names", run->request->names)) ||
 	    (run->request->vm && bt_value_map_insert_string_entry(params, "vm", run->request->vm)))
@@ -111,7 +113,9 @@ static guint count_vms(const struct export_request *request, GError **error)
 	for (guint i = 0; i < recording->vms->len; i++) {
 		const struct recording_vm *vm = g_ptr_array_index(recording->vms, i);
 
-		count += !request->vm || g_pattern_match_simple(request->vm, vm->name);
+		count += !request->vm ||
+			 g_pattern_match_simple(request->vm, vm->is_host ? DECODER_HOST_NAME :
+									   vm->name);
 	}
 	if (!count)
 		g_set_error(error, HT_ERROR, HT_ERROR_NOT_FOUND, "no such VM in %s: %s",

@@ -19,6 +19,7 @@
  * @lttng: CTF only: directories of LTTng's traces of the host to go with it, NULL
  *	at the end; or NULL
  * @omits_lttng: CTF only: leave out those that are in the recording
+ * @has_vmsync: CTF only: make the events by which Trace Compass knows guests
  * @warnings: char *, sentences are added: what the user should know of the result
  */
 struct export_request {
@@ -28,6 +29,7 @@ struct export_request {
 	const char *out;
 	char **lttng;
 	bool omits_lttng;
+	bool has_vmsync;
 	GPtrArray *warnings;
 };
 

@@ -7,6 +7,9 @@
  */
 #include "classes.h"
 
+/* Above all indexes of the decoder's classes. */
+#define SYNC_CLASS_ID	(1 << 24)
+
 /* A member that has no memory for what it needs ends everything: see callers. */
 typedef bt_field_class_structure_append_member_status append_status;
 
@@ -352,6 +355,7 @@ void stream_classes_free(struct stream_classes *classes)
 	if (!classes)
 		return;
 	g_ptr_array_unref(classes->event_classes);
+	bt_event_class_put_ref(classes->sync_class);
 	bt_stream_class_put_ref(classes->stream_class);
 	text_fini(&classes->scratch);
 	g_free(classes);
@@ -367,6 +371,42 @@ const bt_event_class *stream_classes_get(struct stream_classes *classes,
 	if (G_UNLIKELY(!g_ptr_array_index(array, class->index)))
 		g_ptr_array_index(array, class->index) = make_event_class(classes, class);
 	return g_ptr_array_index(array, class->index);
+}
+
+static bool append_unsigned(bt_trace_class *trace_class, bt_field_class *structure,
+			    const char *name, unsigned int bits)
+{
+	bt_field_class *number = bt_field_class_integer_unsigned_create(trace_class);
+	bool done = number;
+
+	if (number)
+		bt_field_class_integer_set_field_value_range(number, bits);
+	done = done && !bt_field_class_structure_append_member(structure, name, number);
+	bt_field_class_put_ref(number);
+	return done;
+}
+
+const bt_event_class *stream_classes_get_sync(struct stream_classes *classes, bool is_host)
+{
+	bt_trace_class *trace_class =
+		bt_stream_class_borrow_trace_class(classes->stream_class);
+	bt_field_class *payload;
+	bt_event_class *made = NULL;
+
+	if (classes->sync_class)
+		return classes->sync_class;
+	payload = bt_field_class_structure_create(trace_class);
+	if (payload && append_unsigned(trace_class, payload, "cnt", 32) &&
+	    append_unsigned(trace_class, payload, "vm_uid", 64))
+		made = bt_event_class_create_with_id(classes->stream_class, SYNC_CLASS_ID);
+	if (made && (bt_event_class_set_name(made, is_host ? "vmsync_gh_host" : "vmsync_gh_guest") ||
+		     bt_event_class_set_payload_field_class(made, payload))) {
+		bt_event_class_put_ref(made);
+		made = NULL;
+	}
+	bt_field_class_put_ref(payload);
+	classes->sync_class = made;
+	return made;
 }
 
 static bool fill_string(const struct stream_classes *classes, bt_field *member,
@@ -492,7 +532,7 @@ static void fill_place(const struct stream_classes *classes, const struct decode
 	}
 }
 
-bool stream_classes_fill(struct stream_classes *classes, const struct decoder_item *item,
+static bool fill_context(struct stream_classes *classes, const struct decoder_item *item,
 			 bt_event *event)
 {
 	bt_field *context = bt_event_borrow_common_context_field(event);
@@ -511,5 +551,24 @@ bool stream_classes_fill(struct stream_classes *classes, const struct decoder_it
 			return false;
 	}
 	fill_place(classes, &item->place, context, next);
-	return fill_payload(classes, item, bt_event_borrow_payload_field(event));
+	return true;
+}
+
+bool stream_classes_fill(struct stream_classes *classes, const struct decoder_item *item,
+			 bt_event *event)
+{
+	return fill_context(classes, item, event) &&
+	       fill_payload(classes, item, bt_event_borrow_payload_field(event));
+}
+
+bool stream_classes_fill_sync(struct stream_classes *classes, const struct decoder_item *item,
+			      bt_event *event, uint32_t count, uint64_t uid)
+{
+	bt_field *payload = bt_event_borrow_payload_field(event);
+
+	bt_field_integer_unsigned_set_value(
+		bt_field_structure_borrow_member_field_by_index(payload, 0), count);
+	bt_field_integer_unsigned_set_value(
+		bt_field_structure_borrow_member_field_by_index(payload, 1), uid);
+	return fill_context(classes, item, event);
 }

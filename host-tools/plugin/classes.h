@@ -44,6 +44,7 @@ struct stream_kind {
  * @kind: what its events have
  * @event_classes: bt_event_class *, by the index of the decoder's class; NULL
  *	for those not yet seen
+ * @sync_class: of the event that stream_classes_get_sync() gives, or NULL
  * @empty: what an empty text is given as
  * @scratch: room for texts
  */
@@ -51,6 +52,7 @@ struct stream_classes {
 	bt_stream_class *stream_class;
 	struct stream_kind kind;
 	GPtrArray *event_classes;
+	bt_event_class *sync_class;
 	const char *empty;
 	struct text scratch;
 };
@@ -79,6 +81,26 @@ void stream_classes_free(struct stream_classes *classes);
  */
 const bt_event_class *stream_classes_get(struct stream_classes *classes,
 					 const struct event_class *class);
+
+/**
+ * stream_classes_get_sync - the event class of a made event that names a VM
+ * @classes: of the stream
+ * @is_host: vmsync_gh_host, else vmsync_gh_guest
+ * Return: the event class, or NULL without memory.
+ */
+const bt_event_class *stream_classes_get_sync(struct stream_classes *classes, bool is_host);
+
+/**
+ * stream_classes_fill_sync - set the fields of such an event
+ * @classes: of the stream
+ * @item: the event of the recording that it goes before
+ * @event: babeltrace2's
+ * @count: its cnt
+ * @uid: its vm_uid
+ * Return: false without memory.
+ */
+bool stream_classes_fill_sync(struct stream_classes *classes, const struct decoder_item *item,
+			      bt_event *event, uint32_t count, uint64_t uid);
 
 /**
  * stream_classes_fill - set the fields of an event

@@ -37,6 +37,13 @@ struct component {
 	char *vm;
 	struct decoder_options options;
 	const char *empty;	/* what an empty text is given as */
+	bool has_sync;		/* events are made that name VMs, see put_sync() */
+};
+
+/* What was said of a VM by made events. */
+struct vm_sync {
+	bool is_named;		/* in its own trace */
+	GHashTable *vcpus;	/* indexes of those named in the host's trace */
 };
 
 /* One stream of the decoder. */
@@ -55,6 +62,7 @@ struct iterator {
 	const struct component *component;
 	struct decoder *decoder;
 	GPtrArray *vms;			/* const struct recording_vm *, without the host */
+	struct vm_sync *syncs;		/* by index in @vms */
 	GPtrArray *clock_classes;	/* bt_clock_class *, by VM */
 	GPtrArray *trace_classes;	/* bt_trace_class *, by VM */
 	GPtrArray *traces;		/* bt_trace *, by VM */
@@ -110,6 +118,7 @@ bt_component_class_initialize_method_status recording_source_init(
 	const bt_value *vm = string_entry(params, "vm");
 	const bt_value *raw = bt_value_map_borrow_entry_value_const(params, "raw");
 	const bt_value *pad = bt_value_map_borrow_entry_value_const(params, "pad-empty");
+	const bt_value *sync = bt_value_map_borrow_entry_value_const(params, "vmsync");
 	const char *path = input_path(params);
 	struct recording *recording;
 	GError *error = NULL;
@@ -131,6 +140,7 @@ bt_component_class_initialize_method_status recording_source_init(
 	component->options.is_raw = raw && bt_value_is_bool(raw) && bt_value_bool_get(raw);
 	/* For a reader that shows the text before in place of an empty one. */
 	component->empty = pad && bt_value_is_bool(pad) && bt_value_bool_get(pad) ? " " : "";
+	component->has_sync = sync && bt_value_is_bool(sync) && bt_value_bool_get(sync);
 	component->vm = vm ? g_strdup(bt_value_string_get(vm)) : NULL;
 	component->options.vm = component->vm;
 	/* Where VMs ran is said of them also without the host's own trace. */
@@ -579,6 +589,9 @@ static void iterator_close(struct iterator *it)
 	g_clear_pointer(&it->traces, g_ptr_array_unref);
 	g_clear_pointer(&it->trace_classes, g_ptr_array_unref);
 	g_clear_pointer(&it->clock_classes, g_ptr_array_unref);
+	for (guint i = 0; it->syncs && i < it->vms->len; i++)
+		g_hash_table_unref(it->syncs[i].vcpus);
+	g_clear_pointer(&it->syncs, g_free);
 	g_clear_pointer(&it->vms, g_ptr_array_unref);
 	decoder_free(it->decoder);
 	it->decoder = NULL;
@@ -604,6 +617,9 @@ static bool iterator_open(struct iterator *it)
 		if (!vm->is_host)
 			g_ptr_array_add(it->vms, vm);
 	}
+	it->syncs = g_new0(struct vm_sync, it->vms->len + 1);
+	for (guint i = 0; i < it->vms->len; i++)
+		it->syncs[i].vcpus = g_hash_table_new(NULL, NULL);
 	it->clock_classes = g_ptr_array_new_with_free_func((GDestroyNotify)bt_clock_class_put_ref);
 	it->trace_classes = g_ptr_array_new_with_free_func((GDestroyNotify)bt_trace_class_put_ref);
 	it->traces = g_ptr_array_new_with_free_func((GDestroyNotify)bt_trace_put_ref);
@@ -719,6 +735,53 @@ static bool put_stream_beginning(struct iterator *it, struct output_stream *outp
 	return put(it, bt_message_stream_beginning_create(it->self, output->stream));
 }
 
+/* Whether an event has to be made before this one that names a VM. */
+static bool needs_sync(const struct iterator *it, const struct decoder_item *item, guint *vm)
+{
+	struct vm_sync *sync;
+
+	if (item->stream->source != VHT_SOURCE_FTRACE || !item->place.vm ||
+	    !g_ptr_array_find(it->vms, item->place.vm, vm))
+		return false;
+	sync = &it->syncs[*vm];
+	if (!item->stream->vm->is_host) {
+		if (sync->is_named)
+			return false;
+		sync->is_named = true;
+		return true;
+	}
+	return sync->is_named && item->place.vcpu != VHT_CPU_NONE &&
+	       !strcmp(item->class->raw_name, "kvm_entry") &&
+	       g_hash_table_add(sync->vcpus, GUINT_TO_POINTER(item->place.vcpu));
+}
+
+/*
+ * Trace Compass's VM analyses learn which machine is whose guest from events that
+ * a module of theirs makes in both kernels: the guest's names it, the host's the
+ * guest that the running thread has. We know, and make those events: one in each
+ * guest's trace, and one in the host's before each vCPU's first entry behind it.
+ * Their counts differ, so that nobody takes them for two sides of one packet.
+ */
+static bool put_sync(struct iterator *it, struct output_stream *output,
+		     const struct decoder_item *item)
+{
+	bool is_host = item->stream->vm->is_host;
+	const bt_event_class *class;
+	bt_message *message;
+	guint vm;
+
+	if (!needs_sync(it, item, &vm))
+		return true;
+	class = stream_classes_get_sync(output->classes, is_host);
+	message = class ? bt_message_event_create_with_packet_and_default_clock_snapshot(
+				  it->self, class, output->packet, item->time) : NULL;
+	return put(it, message) &&
+	       stream_classes_fill_sync(output->classes, item,
+					bt_message_event_borrow_event(message),
+					is_host ? g_hash_table_size(it->syncs[vm].vcpus) : 0,
+					vm + 1);
+}
+
 static bool put_event(struct iterator *it, const struct decoder_item *item)
 {
 	struct output_stream *output = &it->streams[item->stream->index];
@@ -728,6 +791,8 @@ static bool put_event(struct iterator *it, const struct decoder_item *item)
 	if (!class || !put_stream_beginning(it, output))
 		return false;
 	if (!output->packet && !put_packet(it, output, item->stream->cpu, item->time))
+		return false;
+	if (it->component->has_sync && !put_sync(it, output, item))
 		return false;
 	message = bt_message_event_create_with_packet_and_default_clock_snapshot(
 		it->self, class, output->packet, item->time);

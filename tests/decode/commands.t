@@ -294,6 +294,22 @@ def host_ctf(test, scratch):
             test.ok('\t%s;\n' % what in metadata, '%s has: %s' % (name, what), metadata[:3000])
         uuids += set(re.findall(r'name = monotonic;.*?uuid = "(.*?)"', metadata, re.S))
     test.ok(len(set(uuids)) == len(uuids) == 3, 'a clock id for each machine', uuids)
+    run(TOOL, 'export', '--vmsync', path, ctf + '-sync')
+    synced = [line.split(' ', 2)[2] for line in
+              run('babeltrace2', ctf + '-sync').stdout.splitlines()]
+    made = [line for line in synced if ' vmsync_' in line]
+    test.equal([re.sub(r' \{.*(?=\{)', ' ', line) for line in made],
+               ['web vmsync_gh_guest: { cnt = 0, vm_uid = 2 }',
+                'iron vmsync_gh_host: { cnt = 1, vm_uid = 2 }',
+                'db vmsync_gh_guest: { cnt = 0, vm_uid = 1 }',
+                'iron vmsync_gh_host: { cnt = 2, vm_uid = 2 }'], '--vmsync tells of guests')
+    test.ok(all('kvm_x86_entry' in synced[synced.index(line) + 1] and
+                'tid = %d,' % tid in line for line, tid in ((made[1], 101), (made[3], 103))) and
+            len(synced) == len(lines) + 4, 'by the thread that enters')
+    host_only = run(TOOL, 'export', '--vm', 'host', path, ctf + '-host')
+    test.ok(host_only.returncode == 0 and 'metadata' in os.listdir(ctf + '-host') and
+            run('babeltrace2', ctf + '-host').stdout.count(' iron ') ==
+            sum(line.startswith('iron ') for line in lines), 'the host alone', host_only.stderr)
     done = run(TOOL, 'export', '--vm', 'web', path, ctf + '-web')
     one = run('babeltrace2', ctf + '-web')
     test.ok(done.returncode == 0 and one.stdout.count('web numbered') == len(
