@@ -101,6 +101,13 @@ static void machine_free(gpointer data)
 
 /* --- packets --- */
 
+/* An empty array has no data at all. */
+static void put_bytes(struct export *export, const GByteArray *bytes)
+{
+	if (bytes->len)
+		fwrite(bytes->data, 1, bytes->len, export->file);
+}
+
 /* A packet, and a field of it with content that is there already. */
 static void put_packet(struct export *export, const Perfetto__Protos__TracePacket *packet,
 		       uint32_t field, const GByteArray *head, const GByteArray *content)
@@ -119,8 +126,8 @@ static void put_packet(struct export *export, const Perfetto__Protos__TracePacke
 	fwrite(scratch->data + begin, 1, scratch->len - begin, export->file);
 	fwrite(scratch->data, 1, begin, export->file);
 	if (content) {
-		fwrite(head->data, 1, head->len, export->file);
-		fwrite(content->data, 1, content->len, export->file);
+		put_bytes(export, head);
+		put_bytes(export, content);
 	}
 	size = protobuf_c_message_get_packed_size(&packet->base);
 	g_byte_array_set_size(scratch, size);

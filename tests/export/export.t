@@ -427,7 +427,7 @@ def hostile(test):
                         out.write(bytes([chance.choice((0, 0xff, 0x7f, 0x80, chance.randrange(256)))]))
             for to in ('trace.dat', 'perfetto'):
                 done = run(TOOL, 'export', '--to', to, path, path + '-' + to, timeout=60)
-                ends[done.returncode] += 1
+                ends[done.returncode if not done.stderr or done.stderr.startswith('hypertrace export: ') else done.stderr] += 1
                 if done.returncode == 0 and to == 'perfetto':
                     perfetto.read(path + '-' + to)
                 elif done.returncode == 0:
