@@ -228,8 +228,8 @@ def torn(t, out, directory):
     t.note(done.stderr)
 
 
-def full_disk(t, out, directory):
-    """An export for which there is no room leaves nothing."""
+def full_disk(t, guest, out, directory):
+    """An export for which there is no room leaves nothing, and a recording no session."""
     small = os.path.join(directory, 'small')
     os.mkdir(small)
     if os.geteuid() or not os.environ.get('HYPERTRACE_TEST_PRIVATE'):
@@ -239,6 +239,10 @@ def full_disk(t, out, directory):
     done = vm.tool('export', '--lttng', os.path.join(out, '@lttng'), out, os.path.join(small, 'ctf'), check=False)
     t.ok(done.returncode == 1 and 'No space left' in done.stderr and not os.listdir(small),
          'a full disk: nothing is left', (done.returncode, done.stderr, os.listdir(small)))
+    subprocess.run(['mount', '-o', 'remount,size=2m', small], check=True)
+    done = record(guest, os.path.join(small, 'rec'), '--for', '60s')
+    t.ok(done.returncode == 1 and 'No space left' in done.stderr and not sessions(),
+         'nor does a recording leave its session', (done.returncode, done.stderr, sessions()))
     subprocess.run(['umount', small], check=True)
 
 
@@ -290,7 +294,7 @@ def all_of_it(t):
             out = good(t, guest, directory)
             other_boot(t, out, directory)
             torn(t, out, directory)
-            full_disk(t, out, directory)
+            full_disk(t, guest, out, directory)
             killed(t, guest, directory, daemon)
         guest.poweroff()
 
