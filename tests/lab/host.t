@@ -127,7 +127,11 @@ def test_exact(t):
     out = os.path.join(vm.scratch(), 'rec')
     with HostRecorder(out) as recorder:
         vm.wait_for('the metadata', recorder.has_metadata)
+        # so that there is more at once than goes through a pipe
+        recorder.process.send_signal(signal.SIGSTOP)
         subprocess.run([WORKLOAD, 'mix', '300'], check=True, stdout=subprocess.DEVNULL)
+        recorder.process.send_signal(signal.SIGCONT)
+        subprocess.run([WORKLOAD, 'mix', '20'], check=True, stdout=subprocess.DEVNULL)
         written = recorder.settled_stats()
         t.equal(recorder.stop(), 0, 'default events: the recorder ends as it should')
     t.equal(instances(), [], 'and its instance is gone')
