@@ -6,6 +6,7 @@ plugged in while the guest runs. Every event on every CPU is recorded.
 """
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
@@ -65,6 +66,7 @@ def hotplug(t, kernel, plugged):
                 want[2] = each
             guest.sh('workload syscalls %d %s' % (each, ' '.join(str(cpu) for cpu in want)))
             guest.stop_tracing()
+            ids = re.findall(r'^apicid\s*: (\d+)', guest.sh('cat /proc/cpuinfo'), re.M)
             stats = guest.ring_stats()
             t.equal({cpu: ring['entries'] + ring['read events'] for cpu, ring in stats.items() if cpu in want},
                     want, '%s, hotplug: ftrace has every event' % kernel)
@@ -72,6 +74,9 @@ def hotplug(t, kernel, plugged):
             t.equal(recorder.wait(), 0, '%s, hotplug: recorded' % kernel)
     t.equal(vm.count_getppid(out, os.path.join(directory, 'ctf')), want,
             '%s, hotplug: every event of every CPU is there' % kernel)
+    environment = vm.environment(vm.recording_streams(out, guest.name)[('1.1', 'metadata')])
+    t.equal([environment.get('cpu.%d.id' % cpu) for cpu in range(len(want))], ids,
+            '%s, hotplug: what the hardware calls each CPU is told, of one that came too' % kernel)
 
 
 def offline(t):
