@@ -405,6 +405,18 @@ def big_event(test):
         test.equal(len(found), 3, 'Perfetto has room for it')
 
 
+def unknown(test):
+    """A kernel of which nobody told what its events mean."""
+    with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
+        path = make(scratch, 'unknown', 'function-6.12')
+        count = len(view(path))
+        os.unlink(os.path.join(path, 'guest', '1.1', 'metadata'))
+        for to in ('trace.dat', 'perfetto'):
+            said = export(to, path, path + '-' + to)
+            test.equal(said.count('event formats are not known: vm=guest'), 1, '%s: events of unknown meaning are told of' % to)
+        test.equal(len(perfetto.events(perfetto.read(path + '-perfetto'))), count, 'and are all there')
+
+
 def hostile(test):
     """Recordings cut off and changed at random: any answer but a crash."""
     chance = random.Random(7)
@@ -439,4 +451,4 @@ def hostile(test):
 
 
 if __name__ == '__main__':
-    tap.main(samples, losses, several, instances, refusals, big_event, hostile)
+    tap.main(samples, losses, several, instances, refusals, big_event, unknown, hostile)
