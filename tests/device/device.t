@@ -4,7 +4,7 @@
 #
 # The device's own test, which is built with QEMU and speaks its test protocol.
 # HYPERTRACE_SEED=N repeats the random part of an earlier run.
-# usage: device.t [-p /hypertrace/PATH]
+# usage: device.t [-p /x86_64/hypertrace/PATH]
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -149,7 +149,8 @@ static char *behaviour(const char *ports)
 {
     g_autoptr(GString) log = g_string_new("");
     const char *args = "-chardev null,id=c -device isa-serial,chardev=c "
-                       "-device virtio-rng-pci,addr=5 -rtc base=2000-01-01";
+                       "-device virtio-rng-pci,addr=5 "
+                       "-rtc base=2000-01-01,clock=vm";     /* still */
     Vm *vm = ports ? start_with_marks(ports, args) : vm_start("%s", args);
     QTestState *q = vm->qts;
 
