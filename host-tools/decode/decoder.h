@@ -169,7 +169,7 @@ enum decoder_item_kind {
  * @preempt_count: common_preempt_count of ftrace
  * @place: of a guest's event: its VM, the vCPU, and where that runs. Of the
  *	host's: whom it concerns, by the task that it is about (switched to, woken
- *	up, moved), else by the task that was running
+ *	up, moved) or the vCPU that KVM names, else by the task that was running
  * @other: of the host's: another vCPU that it concerns (that of the running task), or
  *	NULL; until the next call
  */

@@ -25,7 +25,7 @@ struct host_class {
 	bool is_known;
 	enum host_event event;
 	const struct event_field *thread;	/* another task than the running one, or NULL */
-	const struct event_field *vcpu_id;	/* KVM's, or NULL */
+	const struct event_field *vcpu_id;	/* KVM's number of the vCPU it is about, or NULL */
 };
 
 struct place_kernel {
@@ -243,6 +243,9 @@ static void know_class(struct host_class *known, const struct event_class *class
 	known->is_known = true;
 	if (!strcmp(class->system, "kvm")) {
 		known->vcpu_id = find_field(class, "vcpu_id");
+		/* Of an interrupt; x86's KVM has one number for both. */
+		if (!known->vcpu_id)
+			known->vcpu_id = find_field(class, "apicid");
 		if (!strcmp(class->raw_name, "kvm_entry"))
 			known->event = HOST_ENTRY;
 		else if (!strcmp(class->raw_name, "kvm_exit"))
@@ -337,20 +340,17 @@ static void set_place(struct decoder_place *place, const struct found *found)
 }
 
 /* KVM's events can be about another vCPU than the running one, of the same VM. */
-static void use_vcpu_id(struct found *found, const struct host_class *class,
-			const struct decoder_item *item)
+static struct found find_vcpu_id(const struct found *running, const struct host_class *class,
+				 const struct decoder_item *item)
 {
-	const struct vcpu *vcpu;
-	uint64_t id;
+	struct found found = { 0 };
+	uint64_t id = field_number(class->vcpu_id, item->data, item->size);
 
-	if (!class->vcpu_id || !found->vm)
-		return;
-	id = field_number(class->vcpu_id, item->data, item->size);
-	if (id >= VHT_CPU_NONE)
-		return;
-	vcpu = vcpu_map_of_kvm_id(found->vm->map, (uint32_t)id, item->time);
-	if (vcpu)
-		found->vcpu = vcpu;
+	if (!running->vm || id >= VHT_CPU_NONE)
+		return found;
+	found.vcpu = vcpu_map_of_kvm_id(running->vm->map, (uint32_t)id, item->time);
+	found.vm = found.vcpu ? running->vm : NULL;
+	return found;
 }
 
 static void leave(const struct places *places, struct place_vcpu *vcpu, uint64_t time)
@@ -416,7 +416,7 @@ static void forget_vcpus(struct places *places, bool all, uint32_t host_cpu)
 	}
 }
 
-/* Whom an event concerns: the task that it is about, and the running one. */
+/* Whom an event concerns: the task or vCPU that it is about, and the running vCPU. */
 static void set_places(struct places *places, struct decoder_item *item,
 		       const struct found *running, const struct found *named)
 {
@@ -426,7 +426,8 @@ static void set_places(struct places *places, struct decoder_item *item,
 		return;
 	}
 	set_place(&item->place, named);
-	if (running->vm && (running->vm != named->vm || running->vcpu != named->vcpu)) {
+	if (running->vm && (running->vm != named->vm ||
+			    (running->vcpu && running->vcpu != named->vcpu))) {
 		set_place(&places->other, running);
 		item->other = &places->other;
 	}
@@ -446,6 +447,8 @@ static void take_event(struct places *places, const struct host_class *class,
 	running = find_thread(places, item->pid, item->time);
 	if (id)
 		named = find_thread(places, id, item->time);
+	else if (class->vcpu_id)
+		named = find_vcpu_id(&running, class, item);
 	vcpu = vcpu_of(&running);
 	if (vcpu)
 		move_running(places, vcpu, class, item);
@@ -456,7 +459,6 @@ static void take_event(struct places *places, const struct host_class *class,
 	}
 	if (running.thread)
 		take_end(running.thread, class, item->time);
-	use_vcpu_id(&running, class, item);
 	set_places(places, item, &running, &named);
 }
 

@@ -21,6 +21,7 @@ enum {
 	HOST_SCHED_PROCESS_EXIT,
 	HOST_SCHED_PROCESS_FORK,
 	HOST_KVM_PI_UPDATE,
+	HOST_KVM_ACCEPT_IRQ,
 	HOST_OTHER_EVENT,
 };
 
@@ -63,6 +64,7 @@ static inline void host_metadata(const char *name)
 		    "pid_t parent_pid", "pid_t child_pid");
 	host_format(&file, "kvm", "kvm_pi_irte_update", HOST_KVM_PI_UPDATE, "unsigned int vcpu_id",
 		    NULL);
+	host_format(&file, "kvm", "kvm_apic_accept_irq", HOST_KVM_ACCEPT_IRQ, "__u32 apicid", NULL);
 	host_format(&file, "irq", "other", HOST_OTHER_EVENT, "unsigned int pid", NULL);
 	builder_meta(&file, VHT_META_TASKS, tasks, sizeof(tasks) - 1);
 	builder_write(&file, name);
@@ -221,6 +223,7 @@ static inline void put_host(void)
 	/* web's first vCPU takes the CPU from db's. */
 	host_switch(&cpu[3], 35, 201, 101);
 	host_event(&cpu[3], 36, HOST_KVM_ENTRY, 101, 0, 0);
+	host_event(&cpu[3], 40, HOST_KVM_ACCEPT_IRQ, 101, 4, 0);
 	host_event(&cpu[3], 50, HOST_SCHED_WAKEUP, 101, 102, 0);
 	host_event(&cpu[2], 60, HOST_OTHER_EVENT, 5, 101, 0);
 	host_lose(&cpu[2], 3);

@@ -103,6 +103,8 @@ static const char *const all[] = {
 	"35 host/3 sched_switch web:0@3 db:0@3",
 	"36 host/3 kvm_entry web:0@3",
 	"37 web/0 numbered web:0@3",
+	/* an interrupt for another */
+	"40 host/3 kvm_apic_accept_irq web:1@- web:0@3",
 	"50 host/3 sched_wakeup web:1@- web:0@3",
 	/* a loss elsewhere: who was not inside may have gone there */
 	"60 host/2 other -",
@@ -121,7 +123,7 @@ static const char *const all[] = {
 	"101 host/0 other web:-@-",
 	"102 host/0 sched_wakeup -",
 	/* a vCPU comes, and goes */
-	"490 host/0 sched_process_fork web:2@- web:-@-",
+	"490 host/0 sched_process_fork web:2@-",
 	"495 host/0 sched_switch web:2@0",
 	"510 host/0 kvm_entry web:2@0",
 	"515 web/2 numbered web:2@0",
