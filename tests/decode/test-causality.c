@@ -90,20 +90,22 @@ static void put_guest(struct builder_file *file, uint32_t cpu)
 	builder_write(file, name);
 }
 
-static void guest_at(struct builder_file *file, uint64_t time)
-{
-	builder_page(file, counter_at(time), 0, 1, 0, 0);
-}
-
-/* Say in the last packet of a stream, which begins at @at, from when to when it is. */
-static void stamp(struct builder_file *file, guint at, uint64_t begin, uint64_t end)
+/* Say in the last packet of a stream, which begins at @at, of when its event is. */
+static void stamp(struct builder_file *file, guint at, uint64_t time)
 {
 	struct vht_packet packet;
 
 	memcpy(&packet, file->bytes->data + at, sizeof(packet));
-	packet.timestamp_begin = GUINT64_TO_LE(HOST_BEGIN + begin);
-	packet.timestamp_end = GUINT64_TO_LE(HOST_BEGIN + end);
+	packet.timestamp_begin = packet.timestamp_end = GUINT64_TO_LE(time);
 	memcpy(file->bytes->data + at, &packet, sizeof(packet));
+}
+
+static void guest_at(struct builder_file *file, uint64_t time)
+{
+	guint at = file->bytes->len;
+
+	builder_page(file, counter_at(time), 0, 1, 0, 0);
+	stamp(file, at, counter_at(time));
 }
 
 static void host_at(struct builder_file *file, uint64_t time, int id, int32_t thread,
@@ -112,7 +114,7 @@ static void host_at(struct builder_file *file, uint64_t time, int id, int32_t th
 	guint at = file->bytes->len;
 
 	host_event(file, time, id, thread, kvm_id, 0);
-	stamp(file, at, time, time);
+	stamp(file, at, HOST_BEGIN + time);
 }
 
 static void put_host_cpu(struct builder_file *file, uint32_t run, uint32_t cpu)
@@ -162,6 +164,22 @@ static void put_stays(void)
 	host_at(&cpu, 4000, HOST_KVM_EXIT, 102, 0);
 	host_at(&cpu, 9000, HOST_OTHER_EVENT, 5, 0);
 	put_host_cpu(&cpu, 1, 1);
+}
+
+/* For check.t: a recording with one event that cannot be, or without it. */
+static void put_for_check(const char *directory, bool is_bad)
+{
+	struct builder_file guest = guest_file(0);
+
+	scratch_dir = g_strdup(directory);
+	put_vm(crosswise);
+	put_stays();
+	guest_at(&guest, 1500);
+	if (is_bad)
+		guest_at(&guest, 2500);
+	guest_at(&guest, 3500);
+	put_guest(&guest, 0);
+	g_free(scratch_dir);
 }
 
 static void test_inside(void)
@@ -406,8 +424,12 @@ static void test_boot(void)
 	recording_free(rec);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 3) {
+		put_for_check(argv[2], !strcmp(argv[1], "bad"));
+		return 0;
+	}
 	scratch_init();
 	test_inside();
 	test_nobody();
