@@ -231,6 +231,25 @@ static void test_sets(void)
 	tables_free(&two);
 }
 
+/* All bytes are there, but a piece says that it belongs elsewhere. */
+static void test_gap(void)
+{
+	struct tables tables = percpu_tables();
+	const GByteArray *names = tables.table[VHT_KALLSYMS_NAMES];
+	struct kallsyms *kallsyms = kallsyms_new();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(tables.table); i++)
+		if (i != VHT_KALLSYMS_NAMES)
+			feed(kallsyms, VHT_META_KALLSYMS, VHT_KALLSYMS(i, 0),
+			     tables.table[i]->data, tables.table[i]->len);
+	feed(kallsyms, VHT_META_KALLSYMS, VHT_KALLSYMS(VHT_KALLSYMS_NAMES, 0), names->data, 5);
+	feed(kallsyms, VHT_META_KALLSYMS, VHT_KALLSYMS(VHT_KALLSYMS_NAMES, 6), names->data + 5,
+	     names->len - 5);
+	ok(!kallsyms_finish(kallsyms), "a gap between pieces");
+	kallsyms_free(kallsyms);
+	tables_free(&tables);
+}
+
 /* Two names for an address, per-CPU data, and what is no code. */
 static void test_table_of_symbols(void)
 {
@@ -356,6 +375,7 @@ int main(void)
 	test_rules();
 	test_long_name();
 	test_sets();
+	test_gap();
 	test_table_of_symbols();
 	test_malformed();
 	test_expansion();
