@@ -39,8 +39,8 @@ static inline void host_format(struct builder_file *file, const char *system, co
 		g_string_append_printf(text, "\tfield:%s;\toffset:8;\tsize:4;\tsigned:%d;\n", first,
 				       g_str_has_prefix(first, "pid_t"));
 	if (second)
-		g_string_append_printf(text, "\tfield:%s;\toffset:12;\tsize:4;\tsigned:%d;\n", second,
-				       g_str_has_prefix(second, "pid_t"));
+		g_string_append_printf(text, "\tfield:%s;\toffset:12;\tsize:4;\tsigned:%d;\n",
+				       second, g_str_has_prefix(second, "pid_t"));
 	g_string_append(text, "\nprint fmt: \"\"\n");
 	g_string_prepend_c(text, 0);
 	g_string_prepend(text, system);
@@ -59,7 +59,8 @@ static inline void host_metadata(const char *name)
 	host_format(&file, "sched", "sched_wakeup", HOST_SCHED_WAKEUP, "pid_t pid", NULL);
 	host_format(&file, "kvm", "kvm_entry", HOST_KVM_ENTRY, "unsigned int vcpu_id", NULL);
 	host_format(&file, "kvm", "kvm_exit", HOST_KVM_EXIT, "unsigned int vcpu_id", NULL);
-	host_format(&file, "sched", "sched_process_exit", HOST_SCHED_PROCESS_EXIT, "pid_t pid", NULL);
+	host_format(&file, "sched", "sched_process_exit", HOST_SCHED_PROCESS_EXIT, "pid_t pid",
+		    NULL);
 	host_format(&file, "sched", "sched_process_fork", HOST_SCHED_PROCESS_FORK,
 		    "pid_t parent_pid", "pid_t child_pid");
 	host_format(&file, "kvm", "kvm_pi_irte_update", HOST_KVM_PI_UPDATE, "unsigned int vcpu_id",
