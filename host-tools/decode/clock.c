@@ -785,13 +785,19 @@ static uint32_t next_part(const struct clock_map *map, uint32_t at, uint64_t fro
 
 uint32_t clock_map_part(const struct clock_map *map, uint64_t from, struct clock_cursor *cursor)
 {
-	uint32_t at = MIN(cursor->part, map->parts->len - 1);
+	uint32_t at;
 
 	if (G_LIKELY(map->parts->len == 1))
 		return 0;
-	at = next_part(map, at, from, cursor->last);
-	if (at != cursor->part)
+	cursor->part = MIN(cursor->part, map->parts->len - 1);
+	at = next_part(map, cursor->part, from, cursor->last);
+	if (at != cursor->part) {
+		uint32_t hint = 0;
+
+		/* a value between two parts may have been taken for one of the other */
+		cursor->floor = part_apply(part_at(map, cursor->part), cursor->last, &hint);
 		cursor->line = 0;
+	}
 	cursor->part = at;
 	cursor->last = from;
 	return at;
@@ -800,8 +806,9 @@ uint32_t clock_map_part(const struct clock_map *map, uint64_t from, struct clock
 uint64_t clock_map_apply(const struct clock_map *map, uint64_t from, struct clock_cursor *cursor)
 {
 	uint32_t at = clock_map_part(map, from, cursor);
+	uint64_t to = part_apply(part_at(map, at), from, &cursor->line);
 
-	return part_apply(part_at(map, at), from, &cursor->line);
+	return MAX(to, cursor->floor);
 }
 
 /* The bound of an early time, from what it is otherwise. */

@@ -84,6 +84,7 @@ struct clock_cursor {
 	uint32_t part;
 	uint32_t line;
 	uint64_t last;
+	uint64_t floor;
 };
 
 /**

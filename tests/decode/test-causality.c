@@ -218,15 +218,19 @@ static void test_inside(void)
 
 static void test_nobody(void)
 {
-	struct builder_file guest = guest_file(0);
+	struct builder_file guest = guest_file(0), cpu = host_cpu_file(2);
 	struct causality_vm result;
 
 	put_vm("");
 	put_stays();
+	host_at(&cpu, 1000, HOST_KVM_ENTRY, 101, 4);
+	host_at(&cpu, 2000, HOST_KVM_EXIT, 101, 4);
+	host_at(&cpu, 3000, HOST_KVM_ENTRY, 101, 4);
+	put_host_cpu(&cpu, 1, 2);
 	guest_at(&guest, 2500);
 	put_guest(&guest, 0);
 	result = judge_all();
-	ok(result.stays == 2 && !result.inside.judged && result.inside.unjudged == 1,
+	ok(result.stays == 4 && !result.inside.judged && result.inside.unjudged == 1,
 	   "a vCPU that is only assumed is not judged");
 
 	put_vm(crosswise);

@@ -337,6 +337,8 @@ static void test_jumps(void)
 	check_jump(tsc_env, 50 * (int64_t)SECOND, "set forward");
 	check_jump(tsc_env, -15 * (int64_t)SECOND, "set back");
 	check_jump(tsc_env, -100 * (int64_t)SECOND, "set to nearly nothing");
+	check_jump(tsc_env, 200000000, "set forward a little");
+	check_jump(tsc_env, -200000000, "set back a little");
 	check_jump(local_env, 50 * (int64_t)SECOND, "set forward, behind a clock that goes on");
 	check_jump(local_env, -15 * (int64_t)SECOND, "set back, behind a clock that goes on");
 }
@@ -368,7 +370,7 @@ static void test_stop(void)
 
 /* 20 good records, and a bad one as number @number. */
 static void check_bad(const char *what, uint64_t number, uint64_t mono, uint64_t counter,
-		      uint32_t error, uint32_t epoch, uint64_t offset)
+		      uint32_t error, uint32_t epoch, uint64_t offset, const char *why)
 {
 	g_autofree char *name = g_strdup_printf("clock record %lu ", (unsigned long)number);
 	struct clock_cursor place = { 0 };
@@ -390,7 +392,8 @@ static void check_bad(const char *what, uint64_t number, uint64_t mono, uint64_t
 	file = begin_stream(0, 10, 20);
 	put_stream(&file, 0);
 	open_it();
-	ok(warnings->len == 1 && strstr(warnings->pdata[0], name), "%s: dropped, and told", what);
+	ok(warnings->len == 1 && strstr(warnings->pdata[0], name) &&
+	   strstr(warnings->pdata[0], why), "%s: dropped, and told", what);
 	for (uint64_t t = 0; t < 20 * SECOND; t += SECOND / 17)
 		worst = MAX(worst, off_by(map_of(0), &place, 2 * t + 100, HOST + t, &is_bound));
 	ok(is_bound && worst < 5, "%s: no harm done", what);
@@ -399,14 +402,19 @@ static void check_bad(const char *what, uint64_t number, uint64_t mono, uint64_t
 
 static void test_bad_records(void)
 {
-	check_bad("from the future", 8, HOST + 900000 * SECOND, 2 * 7 * SECOND, 30, 1, 100);
-	check_bad("a counter that goes back", 8, HOST + 7 * SECOND, 2 * 2 * SECOND, 30, 1, 100);
-	check_bad("a counter from the future", 8, HOST + 7 * SECOND, UINT64_MAX, 30, 1, 100);
+	check_bad("from the future", 8, HOST + 900000 * SECOND, 2 * 7 * SECOND, 30, 1, 100,
+		  "before the records before it");
+	check_bad("a counter that goes back", 8, HOST + 7 * SECOND, 2 * 2 * SECOND, 30, 1, 100,
+		  "neighbours");
+	check_bad("a counter from the future", 8, HOST + 7 * SECOND, UINT64_MAX, 30, 1, 100,
+		  "neighbours");
 	check_bad("an absurd error", 8, HOST + 7 * SECOND - 900000000, 2 * 7 * SECOND,
-		  4000000000U, 1, 100);
-	check_bad("of another epoch", 8, HOST + 7 * SECOND, 2 * 2 * SECOND, 30, 9, 100);
-	check_bad("an offset of its own", 8, HOST + 7 * SECOND - SECOND / 2, 90 * SECOND, 30, 1, 777);
-	check_bad("the first one", 1, HOST + 50 * SECOND, 90, 30, 1, 100);
+		  4000000000U, 1, 100, "more than a second");
+	check_bad("of another epoch", 8, HOST + 7 * SECOND, 2 * 2 * SECOND, 30, 9, 100,
+		  "nothing else is of that epoch");
+	check_bad("an offset of its own", 8, HOST + 7 * SECOND - SECOND / 2, 90 * SECOND, 30, 1, 777,
+		  "its offset");
+	check_bad("the first one", 1, HOST + 50 * SECOND, 90, 30, 1, 100, "records before it");
 }
 
 static void test_bad_pair(void)
