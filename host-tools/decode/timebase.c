@@ -37,8 +37,10 @@ static const char *const ns_clocks[] = {
 
 /* Kernels of all windows together. */
 #define MAX_WINDOW_CLOCKS	4096
-/* Maps of single vCPUs, of all epochs. */
+/* Maps of single vCPUs, of all epochs ... */
 #define MAX_VCPU_CLOCKS	4096
+/* ... and of the records that are in them, counted once for each map. */
+#define MAX_VCPU_POINTS	2000000
 
 /*
  * Before a kernel has found its clock source the clocks it offers go by the timer
@@ -122,7 +124,8 @@ struct timebase {
 	struct vcpu_map *vcpus;
 	uint64_t counter_hz;
 	bool is_kvm;			/* the counter is the host's, with an offset */
-	uint32_t vcpu_clocks;		/* maps of single vCPUs, in all epochs */
+	uint32_t vcpu_clocks;		/* maps of single vCPUs, in all epochs ... */
+	uint64_t vcpu_points;		/* ... and records in them */
 	GPtrArray *clocks;		/* struct source_clock * */
 	GPtrArray *epochs;		/* struct epoch_map * */
 	GPtrArray *windows;		/* struct window_clock * */
@@ -203,15 +206,25 @@ static void add_epoch(struct timebase *timebase, uint32_t number)
 	g_ptr_array_add(timebase->epochs, epoch);
 }
 
-/* Of the periodic ones every second goes. */
+/* Of the periodic ones of each vCPU every second goes. */
 static void thin_records(GArray *records)
 {
+	GHashTable *skipped = g_hash_table_new(g_direct_hash, g_direct_equal);
 	struct record *r = (struct record *)records->data;
 	guint kept = 0;
 
-	for (guint i = 0; i < records->len; i++)
-		if (i & 1 || r[i].pub.reason != VHT_CLOCK_REASON_PERIODIC)
-			r[kept++] = r[i];
+	for (guint i = 0; i < records->len; i++) {
+		void *cpu = GUINT_TO_POINTER(r[i].pub.cpu);
+
+		if (r[i].pub.reason == VHT_CLOCK_REASON_PERIODIC) {
+			/* the first is kept, the next one not, and so on */
+			if (g_hash_table_remove(skipped, cpu))
+				continue;
+			g_hash_table_add(skipped, cpu);
+		}
+		r[kept++] = r[i];
+	}
+	g_hash_table_unref(skipped);
 	/* nothing but changes of state: what comes next matters no more */
 	g_array_set_size(records, MIN(kept, MAX_RECORDS * 3 / 4));
 }
@@ -323,25 +336,38 @@ static void drop_unordered(GArray *records, struct complaints *complaints)
 	g_free(is_kept);
 }
 
-/* A record whose offset is nobody else's, among others that agree. */
+/* The last two records that name one vCPU, or all. */
+struct last_records {
+	struct record *before;
+	struct record *middle;
+};
+
+/* A record whose offset is nobody else's, among others of the vCPU that agree. */
 static void drop_strange_offsets(GArray *records, struct complaints *complaints)
 {
-	struct record *r = (struct record *)records->data, *before = NULL, *middle = NULL;
+	GHashTable *cpus = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+	struct record *r = (struct record *)records->data;
 
 	for (guint i = 0; i < records->len; i++) {
+		void *key = GUINT_TO_POINTER(r[i].pub.cpu);
+		struct last_records *last = g_hash_table_lookup(cpus, key);
+
 		if (r[i].is_dropped)
 			continue;
-		if (before && before->pub.cpu == r[i].pub.cpu && middle->pub.cpu == r[i].pub.cpu &&
-		    before->pub.host_counter && r[i].pub.host_counter &&
-		    is_other_clock(before, middle) && is_other_clock(middle, &r[i]) &&
-		    !is_other_clock(before, &r[i])) {
-			complain(complaints, middle, "its offset is not that of the records around it");
-			middle = &r[i];
-			continue;
+		if (!last) {
+			last = g_new0(struct last_records, 1);
+			g_hash_table_insert(cpus, key, last);
 		}
-		before = middle;
-		middle = &r[i];
+		if (last->before && last->before->pub.host_counter && r[i].pub.host_counter &&
+		    is_other_clock(last->before, last->middle) &&
+		    is_other_clock(last->middle, &r[i]) && !is_other_clock(last->before, &r[i]))
+			complain(complaints, last->middle,
+				 "its offset is not that of the records around it");
+		else
+			last->before = last->middle;
+		last->middle = &r[i];
 	}
+	g_hash_table_unref(cpus);
 }
 
 static void clean_records(struct timebase *timebase, struct epoch_map *epoch)
@@ -470,6 +496,13 @@ static void make_vcpu_counter(struct timebase *timebase, struct epoch_map *epoch
 	if (cpu == VHT_CPU_NONE || timebase->vcpu_clocks >= MAX_VCPU_CLOCKS ||
 	    g_hash_table_contains(epoch->vcpus, GUINT_TO_POINTER(cpu)))
 		return;
+	timebase->vcpu_points += epoch->records->len;
+	if (timebase->vcpu_points > MAX_VCPU_POINTS) {
+		warn(timebase, "too many clock records of single vCPUs: those of vCPU %u and others "
+		     "of epoch %u are not used", cpu, epoch->epoch);
+		timebase->vcpu_clocks = MAX_VCPU_CLOCKS;
+		return;
+	}
 	clock = g_new0(struct counter_clock, 1);
 	make_counter(timebase, epoch, cpu, clock);
 	g_hash_table_insert(epoch->vcpus, GUINT_TO_POINTER(cpu), clock);
@@ -478,11 +511,33 @@ static void make_vcpu_counter(struct timebase *timebase, struct epoch_map *epoch
 		     MAX_VCPU_CLOCKS);
 }
 
+/* Where many vCPUs have clocks, each of many records: fewer will do. */
+static void fit_records(const struct timebase *timebase, GArray *records)
+{
+	GHashTable *cpus = g_hash_table_new(g_direct_hash, g_direct_equal);
+	uint64_t count, room = MAX_VCPU_POINTS - MIN(timebase->vcpu_points, MAX_VCPU_POINTS);
+	guint before;
+
+	for (guint i = 0; i < records->len; i++)
+		g_hash_table_add(cpus, GUINT_TO_POINTER(g_array_index(records, struct record, i)
+							 .pub.cpu));
+	count = g_hash_table_size(cpus);
+	g_hash_table_unref(cpus);
+	if (count < 2)
+		return;
+	do {
+		before = records->len;
+		if (before * count > room / 2)
+			thin_records(records);
+	} while (records->len < before);
+}
+
 static void make_counters(struct timebase *timebase, struct epoch_map *epoch)
 {
 	uint32_t any = VHT_CPU_NONE;
 
 	clean_records(timebase, epoch);
+	fit_records(timebase, epoch->records);
 	for (guint i = 0; i < epoch->records->len; i++) {
 		uint32_t cpu = g_array_index(epoch->records, struct record, i).pub.cpu;
 

@@ -266,13 +266,16 @@ static void test_vcpus(void)
 	for (uint64_t i = 0; i < 20; i++)
 		for (uint32_t cpu = 0; cpu < 2; cpu++)
 			put_record(HOST + i * SECOND, 2 * i * SECOND + offset[cpu], 20,
-				   VHT_CLOCK_REASON_PERIODIC, cpu, offset[cpu]);
+				   VHT_CLOCK_REASON_PERIODIC, cpu,
+				   offset[cpu] + (i == 7 && cpu ? 12345 : 0));
 	for (uint32_t cpu = 0; cpu < 3; cpu++) {
 		file = begin_stream(cpu, offset[0], offset[0] + SECOND);
 		put_stream(&file, cpu);
 	}
 	open_it();
-	ok(!warnings->len, "vCPUs that differ contradict nothing");
+	ok(warnings->len == 1 && strstr(warnings->pdata[0], "clock record 16 ") &&
+	   strstr(warnings->pdata[0], "its offset"),
+	   "vCPUs that differ contradict nothing; one with an offset of its own is dropped");
 	for (uint64_t t = 0; t < 19 * SECOND; t += SECOND / 7)
 		for (uint32_t cpu = 0; cpu < 2; cpu++)
 			if (off_by(map_of(cpu), &place[cpu], 2 * t + offset[1 - cpu], HOST + t,
@@ -514,6 +517,28 @@ static void test_hostile(void)
 	close_it();
 }
 
+/* Hours of records of all, and one each of many vCPUs. */
+static void test_many_vcpus(void)
+{
+	struct clock_cursor place = { 0 };
+	struct builder_file file;
+	bool is_bound = true;
+
+	begin(tsc_env);
+	put_vcpus(true);
+	for (uint64_t i = 0; i < 60000; i++) {
+		put_record(HOST + i * SECOND, 2 * i * SECOND + 77, 20, VHT_CLOCK_REASON_PERIODIC,
+			   i % 20 ? VHT_CPU_NONE : (uint32_t)(i / 20), 77);
+	}
+	file = begin_stream(0, 100, 59999 * SECOND);
+	put_stream(&file, 0);
+	open_it();
+	for (uint64_t t = 0; t < 60000 * SECOND; t += 33 * SECOND)
+		off_by(map_of(0), &place, 2 * t + 77, HOST + t, &is_bound);
+	ok(is_bound && warnings->len <= 1, "clocks of 3,000 vCPUs, with 57,000 records of all");
+	close_it();
+}
+
 static void test_none(void)
 {
 	struct builder_file file;
@@ -544,6 +569,7 @@ int main(void)
 	test_bad_pair();
 	test_points();
 	test_hostile();
+	test_many_vcpus();
 	test_none();
 	return tap_done();
 }
