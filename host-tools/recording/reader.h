@@ -167,7 +167,8 @@ struct recording {
  * recording_open - open a recording
  * @path: its directory
  * @error: %HT_ERROR_NOT_FOUND (no such directory, no recording in it),
- *	%HT_ERROR_FORMAT (another version, unreadable key file), or an I/O error
+ *	%HT_ERROR_FORMAT (another version, unreadable key file, a host part of another
+ *	boot), or an I/O error
  * Return: the recording, to be freed with recording_free(), or NULL.
  */
 struct recording *recording_open(const char *path, GError **error);
