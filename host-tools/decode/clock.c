@@ -27,6 +27,8 @@
 #define MAX_DROPPED	16
 /* Points on each side that a point is compared with. */
 #define NEIGHBOURS	3
+/* Points between two that a slope is taken of. */
+#define APART		8
 /* How far off the neighbours' line is always allowed. */
 #define TOLERANCE	2000.0
 /* How many times its error, or the usual scatter, a point may be off. */
@@ -237,11 +239,14 @@ static uint64_t subtract(uint64_t value, double step)
 	return value < less ? 0 : value - less;
 }
 
-/* The slope most pairs of far apart points agree on; 0 if there is none. */
+/*
+ * The slope most pairs of points agree on; 0 if there is none. They are apart, so that their
+ * errors matter little, but not far: a clock that stood still lies between few of them.
+ */
 static double typical_slope(const struct point *p, guint count)
 {
 	GArray *slopes = g_array_new(FALSE, FALSE, sizeof(double));
-	guint distance = MAX(count / 2, 1);
+	guint distance = CLAMP(count / 2, 1, APART);
 	double result;
 
 	for (guint i = 0; i + distance < count; i++) {
