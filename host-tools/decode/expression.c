@@ -292,6 +292,7 @@ bool name_table_next(const char **at, const char *end, struct name_table *out, s
 		if (!call || !out->attempts)
 			break;
 		out->attempts--;
+		out->begin = call;
 		*at = call + 8;
 		if (take(at, end, "flags"))
 			out->is_flags = true;
@@ -325,4 +326,45 @@ bool name_table_next(const char **at, const char *end, struct name_table *out, s
 	}
 	*at = end;
 	return false;
+}
+
+/* Before the blanks that end at @at. */
+static const char *before_space(const char *text, const char *at)
+{
+	while (at > text && g_ascii_isspace(at[-1]))
+		at--;
+	return at;
+}
+
+bool name_choice_before(const char *text, const char *call, struct name_choice *out)
+{
+	struct name_table left = { .mask = ~0ULL };
+	struct name_choice found;
+	const char *at, *end = before_space(text, call);
+
+	if (end == text || *--end != '?')
+		return false;
+	end = before_space(text, end);
+	if (end == text || *--end != ')')
+		return false;
+	/* no parentheses inside: what has some is no such comparison */
+	for (at = end; at > text && at[-1] != '(' && at[-1] != ')' && at[-1] != '"';)
+		at--;
+	if (at == text || at[-1] != '(' || !parse_field(&at, end, 0, &left) || ~left.mask ||
+	    !take(&at, end, "==") || !constant_parse(&at, end, &found.value))
+		return false;
+	skip_space(&at, end);
+	if (at != end)
+		return false;
+	found.field = left.field;
+	found.field_size = left.field_size;
+	*out = found;
+	return true;
+}
+
+bool name_choice_else(const char *previous_end, const char *call)
+{
+	const char *at = previous_end;
+
+	return previous_end && take(&at, call, ":") && (skip_space(&at, call), at == call);
 }

@@ -34,6 +34,7 @@ bool constant_parse(const char **at, const char *end, uint64_t *value);
  * @labels: char *, likewise
  * @zero: name of no flag at all, as in "x ? __print_flags(x, ...) : "none"",
  *	or NULL; to be freed
+ * @begin: where the call begins
  * @attempts: calls still to be looked at; set it once before the first search
  */
 struct name_table {
@@ -44,6 +45,7 @@ struct name_table {
 	GArray *values;
 	GPtrArray *labels;
 	char *zero;
+	const char *begin;
 	unsigned int attempts;
 };
 
@@ -61,5 +63,34 @@ struct name_table {
  * Return: false if there is none any more.
  */
 bool name_table_next(const char **at, const char *end, struct name_table *out, size_t max);
+
+/**
+ * struct name_choice - "(REC->field == value) ?"
+ * @field: the field's name, inside the text
+ * @field_size: bytes of it
+ * @value: the constant
+ */
+struct name_choice {
+	const char *field;
+	size_t field_size;
+	uint64_t value;
+};
+
+/**
+ * name_choice_before - whether a call is chosen by a field's value
+ * @text: where the text begins
+ * @call: where the call begins
+ * @out: written only if it is
+ * Return: true if "(REC->field == constant) ?" stands right before the call.
+ */
+bool name_choice_before(const char *text, const char *call, struct name_choice *out);
+
+/**
+ * name_choice_else - whether a call is what is taken otherwise
+ * @previous_end: behind the call before
+ * @call: where the call begins
+ * Return: true if nothing but ":" stands between the two.
+ */
+bool name_choice_else(const char *previous_end, const char *call);
 
 #endif

@@ -42,11 +42,18 @@ struct span {
 	const char *end;
 };
 
+static void enumeration_free(struct enumeration *e)
+{
+	if (!e)
+		return;
+	enumeration_free(e->other);
+	g_free(e->entries);
+	g_free(e);
+}
+
 static void field_free_contents(struct event_field *field)
 {
-	if (field->enumeration)
-		g_free(field->enumeration->entries);
-	g_free(field->enumeration);
+	enumeration_free(field->enumeration);
 }
 
 static void event_class_free(void *data)
@@ -505,6 +512,21 @@ static struct enumeration *enumeration_new(struct class_table *table,
 	return e;
 }
 
+/* Behind a table that was chosen by a field: the table for that field's other values. */
+static void attach_other(struct class_table *table, struct event_field *field,
+			 const struct name_choice *choice, const struct name_table *names,
+			 struct event_class *class)
+{
+	struct event_field *chooser = find_field(class, choice->field, choice->field_size);
+	struct enumeration *first = field->enumeration;
+
+	if (!chooser || chooser->kind != FIELD_NUMBER || first->other)
+		return;
+	first->chooser = chooser - class->fields;
+	first->chosen = choice->value;
+	first->other = enumeration_new(table, field, names);
+}
+
 /* The tables of names in a print format go to the fields they are about. */
 static void attach_enumerations(struct class_table *table, struct event_class *class,
 				struct span format)
@@ -514,13 +536,22 @@ static void attach_enumerations(struct class_table *table, struct event_class *c
 		.labels = g_ptr_array_new_with_free_func(g_free),
 		.attempts = MAX_CALLS,
 	};
+	const char *begin = format.at, *previous_end = NULL;
+	struct event_field *chosen = NULL;	/* the field of the table before, if new there */
+	struct name_choice choice;
 
 	while (name_table_next(&format.at, format.end, &names, FORMAT_MAX_LABELS)) {
 		struct event_field *field = find_field(class, names.field, names.field_size);
 
+		if (field && field == chosen && name_choice_else(previous_end, names.begin))
+			attach_other(table, field, &choice, &names, class);
+		chosen = NULL;
+		previous_end = format.at;
 		if (field && field->kind == FIELD_NUMBER && !field->enumeration) {
 			field->enumeration = enumeration_new(table, field, &names);
 			field->is_hex |= names.is_flags;
+			if (name_choice_before(begin, names.begin, &choice))
+				chosen = field;
 		}
 		g_free(names.zero);
 	}

@@ -38,12 +38,19 @@ struct enumeration_entry {
  * @count: of @entries
  * @entries: in the order of the format text, which for flags is the order in
  *	which the kernel tries them
+ * @chooser: with @other: index of the field of the same event that chooses
+ * @chosen: with @other: this one holds where that field has this value
+ * @other: holds elsewhere: "REC->isa == 1 ? __print_symbolic(...) :
+ *	__print_symbolic(...)"; NULL: this one holds always
  */
 struct enumeration {
 	bool is_flags;
 	uint64_t mask;
 	uint32_t count;
 	struct enumeration_entry *entries;
+	uint32_t chooser;
+	uint64_t chosen;
+	struct enumeration *other;
 };
 
 /**

@@ -202,11 +202,23 @@ static void text_label(struct text *text, const char *label, bool *is_first)
 	text_quoted(text, label, strlen(label));
 }
 
-/* ( "NAME" : container = 1 ), with all names of a set of flags. */
-static void text_enumeration(struct text *text, const struct event_field *field,
-			     uint64_t value)
+/* The names that hold in this event. */
+static const struct enumeration *enumeration_of(const struct event_field *field,
+						const struct decoder_item *item)
 {
 	const struct enumeration *e = field->enumeration;
+	const struct event_field *chooser = &item->class->fields[e->chooser];
+
+	if (!e->other || field_number(chooser, item->data, item->size) == e->chosen)
+		return e;
+	return e->other;
+}
+
+/* ( "NAME" : container = 1 ), with all names of a set of flags. */
+static void text_enumeration(struct text *text, const struct decoder_item *item,
+			     const struct event_field *field, uint64_t value)
+{
+	const struct enumeration *e = enumeration_of(field, item);
 	uint64_t left = value & e->mask;
 	bool is_first = true;
 
@@ -477,7 +489,7 @@ static void text_field(struct text *text, const struct decoder_item *item,
 		text_name(text, field, is_first, "", "");
 		value = field_number(field, item->data, item->size);
 		if (field->enumeration)
-			text_enumeration(text, field, value);
+			text_enumeration(text, item, field, value);
 		else
 			text_number(text, field, value);
 		break;

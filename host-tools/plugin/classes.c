@@ -175,8 +175,9 @@ static bool append_field(bt_trace_class *trace_class, bt_field_class *payload,
 
 	switch (field->kind) {
 	case FIELD_NUMBER:
-		member = field->enumeration ? make_enumeration(trace_class, field) :
-					      make_number(trace_class, field);
+		/* names that another field chooses are none of the class's */
+		member = field->enumeration && !field->enumeration->other ?
+			make_enumeration(trace_class, field) : make_number(trace_class, field);
 		break;
 	case FIELD_NUMBERS:
 		member = make_static(trace_class, field);

@@ -218,6 +218,21 @@ static void test_enumerations(void)
 	   !strcmp(label_of(field, (uint64_t)-2), "two") && field->enumeration->count == 2,
 	   "values become those that the field can hold; others are left out");
 
+	class = parse("test", "\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;\n"
+		      "\tfield:int b;\toffset:12;\tsize:4;\tsigned:1;\n",
+		      "\"%s\", (REC->b == 0x7) ? __print_symbolic(REC->a, { 1, \"x\" }) : "
+		      "__print_symbolic(REC->a, { 1, \"y\" })");
+	field = &class->fields[0];
+	ok(field->enumeration->other && field->enumeration->chooser == 1 &&
+	   field->enumeration->chosen == 7 && !strcmp(label_of(field, 1), "x") &&
+	   !strcmp(field->enumeration->other->entries[0].label, "y"),
+	   "two tables, between which another field chooses");
+	class = parse("test", "\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;\n",
+		      "\"%s%s\", (REC->c == 7) ? __print_symbolic(REC->a, { 1, \"x\" }) : "
+		      "__print_symbolic(REC->a, { 1, \"y\" }), ((REC->a) == 1) ? "
+		      "__print_symbolic(REC->a, { 1, \"z\" }) : \"\"");
+	ok(!class->fields[0].enumeration->other, "a choice by no field, and one without another table");
+
 	class = parse("test", "\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;\n",
 		      "\"%s\", __print_symbolic(REC->a >> 2, { 1, \"x\" })");
 	ok(!class->fields[0].enumeration, "a table over a computed value is no enumeration");

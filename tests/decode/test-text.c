@@ -139,6 +139,15 @@ static void test_values(void)
 	ok(shows(class, (const uint8_t[]){ 0, 0, 0, 0, 7, 0, 0, 0 }, 8,
 		 "{ f = ( \"both\", \"four\" : container = 0x7 ), "
 		 "g = ( <unknown> : container = 0 ) }"), "several flags");
+	class = parse("kvm", "chosen", 6, "\tfield:unsigned int r;\toffset:0;\tsize:4;\tsigned:0;\n"
+		      "\tfield:u32 isa;\toffset:4;\tsize:4;\tsigned:0;\n",
+		      "\"%s%s\", (REC->isa == 1) ? __print_symbolic(REC->r & 0xffff, {1, \"INTEL\"}) : "
+		      "__print_symbolic(REC->r, {1, \"AMD\"}), (REC->isa == 1 && REC->r & ~0xffff) ? "
+		      "\" \" : \"\", (REC->isa == 1) ? __print_flags(REC->r & ~0xffff, \" \", {1, \"f\"}) : \"\"");
+	ok(shows(class, (const uint8_t[]){ 1, 0, 0, 0, 1, 0, 0, 0 }, 8,
+		 "{ r = ( \"INTEL\" : container = 1 ), isa = 1 }") &&
+	   shows(class, (const uint8_t[]){ 1, 0, 0, 0, 2, 0, 0, 0 }, 8,
+		 "{ r = ( \"AMD\" : container = 1 ), isa = 2 }"), "names that another field chooses");
 	class = parse("test", "dynamic", 4, "\tfield:__data_loc u8[] v;\toffset:0;\tsize:4;\tsigned:0;\n",
 		      "\"\"");
 	ok(shows(class, (const uint8_t[]){ 4, 0, 2, 0, 8, 9 }, 6,
