@@ -53,6 +53,9 @@ static const char *const ns_clocks[] = {
 #define EARLY_STEP	100000ULL
 /* ... and all times that are multiples of this go by the tick. */
 #define EARLY_TICK	1000000ULL
+/* How well the rate of a source's clock is known: the VMM gives it in kHz. */
+#define BREAK_RATE	1e-6
+
 /* What is later than that, of the clock itself, is not early; a window has no pairs to say so. */
 #define EARLY_END	30000000000ULL
 
@@ -80,6 +83,7 @@ struct record {
 struct counter_clock {
 	struct clock_map *map;		/* counter -> host */
 	enum counter_method method;
+	GArray *breaks;			/* uint64_t, rising: its values where the VM went on */
 };
 
 /* The guest's counter in one epoch. */
@@ -101,6 +105,8 @@ struct source_clock {
 	char *kind;			/* its name in the guest; NULL if nothing says */
 	const struct counter_clock *counter;
 	GPtrArray *pairs;		/* struct clock_map *: to each part of @counter's map */
+	GArray *is_broken;		/* gboolean, as @counter's breaks: the pairs know of it */
+	double slope;			/* ticks of @counter in a unit, 0 if unknown */
 	uint64_t first_pair;		/* the earliest time of a pair; UINT64_MAX: none */
 	struct clock_map *map;		/* source clock -> host; NULL if unknown */
 };
@@ -135,6 +141,7 @@ static void counter_clock_free(void *data)
 {
 	struct counter_clock *clock = data;
 
+	g_array_unref(clock->breaks);
 	clock_map_free(clock->map);
 	g_free(clock);
 }
@@ -145,6 +152,7 @@ static void source_clock_free(void *data)
 
 	g_free(clock->name);
 	g_free(clock->kind);
+	g_array_unref(clock->is_broken);
 	g_ptr_array_unref(clock->pairs);
 	clock_map_free(clock->map);
 	g_free(clock);
@@ -156,6 +164,7 @@ static void epoch_map_free(void *data)
 
 	if (epoch->records)
 		g_array_unref(epoch->records);
+	g_clear_pointer(&epoch->all.breaks, g_array_unref);
 	clock_map_free(epoch->all.map);
 	g_hash_table_unref(epoch->vcpus);
 	g_free(epoch);
@@ -445,6 +454,31 @@ static void warn_dropped(struct timebase *timebase, uint32_t epoch, uint32_t cou
 		     epoch);
 }
 
+static gint compare_counters(gconstpointer a, gconstpointer b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* The last time the VM went on between two values of its counter: its place in breaks, or their number. */
+static guint find_break(const struct counter_clock *clock, uint64_t first, uint64_t last)
+{
+	guint low = 0, high = clock->breaks->len;
+
+	while (low < high) {
+		guint middle = (low + high) / 2;
+
+		if (g_array_index(clock->breaks, uint64_t, middle) > last)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (!low || g_array_index(clock->breaks, uint64_t, low - 1) <= first)
+		return clock->breaks->len;
+	return low - 1;
+}
+
 /**
  * make_counter - the map of one vCPU's counter
  * @cpu: its index; VHT_CPU_NONE: only of the records that are of all
@@ -456,6 +490,7 @@ static void make_counter(struct timebase *timebase, struct epoch_map *epoch, uin
 	const struct record *before = NULL;
 	uint32_t count;
 
+	clock->breaks = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	clock->map = clock_map_new(timebase->counter_hz ? 1e9 / timebase->counter_hz : 0,
 				   RECORD_SPACING);
 	for (guint i = 0; i < epoch->records->len; i++) {
@@ -470,6 +505,8 @@ static void make_counter(struct timebase *timebase, struct epoch_map *epoch, uin
 			continue;
 		point.joint = record_joint(timebase, before, record);
 		clock_map_add(clock->map, &point);
+		if (before && point.joint == CLOCK_BREAK)
+			g_array_append_val(clock->breaks, record->pub.counter);
 		before = record;
 		if (point.is_lone)
 			clock->method = METHOD_POINTS;
@@ -479,6 +516,7 @@ static void make_counter(struct timebase *timebase, struct epoch_map *epoch, uin
 		else if (clock->method == METHOD_NONE)
 			clock->method = METHOD_TICKS;
 	}
+	g_array_sort(clock->breaks, compare_counters);
 	count = clock_map_finish(clock->map, dropped);
 	if (cpu == VHT_CPU_NONE) {
 		warn_dropped(timebase, epoch->epoch, count, dropped, "clock record", "ns");
@@ -547,6 +585,7 @@ static void make_counters(struct timebase *timebase, struct epoch_map *epoch)
 	make_counter(timebase, epoch, VHT_CPU_NONE, &epoch->all);
 	/* each record names a vCPU: who is none of them has the first one's clock */
 	if (clock_map_is_empty(epoch->all.map) && any != VHT_CPU_NONE) {
+		g_array_unref(epoch->all.breaks);
 		clock_map_free(epoch->all.map);
 		make_counter(timebase, epoch, any, &epoch->all);
 	}
@@ -648,11 +687,40 @@ static struct source_clock *make_clock(struct timebase *timebase,
 	clock->counter = counter;
 	clock->first_pair = UINT64_MAX;
 	clock->pairs = g_ptr_array_new_with_free_func((GDestroyNotify)clock_map_free);
+	clock->slope = source_slope(timebase, clock);
+	clock->is_broken = g_array_new(FALSE, TRUE, sizeof(gboolean));
+	g_array_set_size(clock->is_broken, counter->breaks->len);
 	for (uint32_t i = 0; i < clock_map_part_count(counter->map); i++)
-		g_ptr_array_add(clock->pairs, clock_map_new(source_slope(timebase, clock),
-							    PAIR_SPACING));
+		g_ptr_array_add(clock->pairs, clock_map_new(clock->slope, PAIR_SPACING));
 	g_ptr_array_add(timebase->clocks, clock);
 	return clock;
+}
+
+/*
+ * Where the VM stood since the last pair of a stream, its clock stood with it, the counter
+ * did not: what came before a line's new beginning, when it went on, is of the line before.
+ */
+static void add_break(struct source_clock *clock, uint32_t part, const struct clock_point *point,
+		      uint64_t before)
+{
+	guint number = find_break(clock->counter, before, point->to);
+	uint64_t counter, ticks;
+	double slope = clock->slope;
+
+	if (number == clock->counter->breaks->len || slope <= 0 ||
+	    g_array_index(clock->is_broken, gboolean, number))
+		return;
+	counter = g_array_index(clock->counter->breaks, uint64_t, number);
+	ticks = point->to - counter;
+	if (ticks / slope >= point->from)
+		return;
+	g_array_index(clock->is_broken, gboolean, number) = TRUE;
+	clock_map_add(clock->pairs->pdata[part], &(struct clock_point) {
+		.from = point->from - (uint64_t)(ticks / slope), .to = counter,
+		.error = point->error + MIN((uint64_t)(ticks * BREAK_RATE), 4 * point->error),
+		.number = point->number,
+		.joint = CLOCK_BREAK,
+	});
 }
 
 /* The pairs (clock, counter) of a stream's packets. */
@@ -661,6 +729,7 @@ static void collect_pairs(struct source_clock *clock, const struct recording_str
 	struct clock_cursor place = { 0 };
 	struct recording_cursor cursor;
 	struct recording_packet packet;
+	uint64_t before = UINT64_MAX;
 
 	if (clock_map_is_empty(clock->counter->map) || is_counter(clock))
 		return;
@@ -675,7 +744,12 @@ static void collect_pairs(struct source_clock *clock, const struct recording_str
 
 		if (header->type != VHT_PACKET_FTRACE || (!header->clock && !header->counter))
 			continue;
+		/* Packets that were taken at one time share a pair. */
+		if (header->counter == before)
+			continue;
 		part = clock_map_part(clock->counter->map, header->counter, &place);
+		add_break(clock, part, &point, before);
+		before = header->counter;
 		clock_map_add(clock->pairs->pdata[part], &point);
 		clock->first_pair = MIN(clock->first_pair, header->clock);
 	}
