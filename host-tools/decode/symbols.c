@@ -25,6 +25,7 @@ struct symbol {
 
 struct symbols {
 	GArray *array;
+	GArray *aliases;	/* further names of an address that is in @array */
 	GStringChunk *names;	/* that are in no text */
 	uint64_t shift;
 };
@@ -34,6 +35,7 @@ struct symbols *symbols_new(void)
 	struct symbols *symbols = g_new0(struct symbols, 1);
 
 	symbols->array = g_array_new(FALSE, FALSE, sizeof(struct symbol));
+	symbols->aliases = g_array_new(FALSE, FALSE, sizeof(struct symbol));
 	symbols->names = g_string_chunk_new(1 << 16);
 	return symbols;
 }
@@ -43,6 +45,7 @@ void symbols_free(struct symbols *symbols)
 	if (!symbols)
 		return;
 	g_array_unref(symbols->array);
+	g_array_unref(symbols->aliases);
 	g_string_chunk_free(symbols->names);
 	g_free(symbols);
 }
@@ -111,6 +114,11 @@ static gint compare(gconstpointer a, gconstpointer b)
 	return left->order < right->order ? 1 : -1;
 }
 
+static bool has_name(const struct symbol *symbol, const char *name, size_t length)
+{
+	return symbol->length == length && !memcmp(symbol->name, name, length);
+}
+
 void symbols_finish(struct symbols *symbols)
 {
 	struct symbol *array = (struct symbol *)symbols->array->data;
@@ -119,24 +127,34 @@ void symbols_finish(struct symbols *symbols)
 	/* A list comes with each reader that attached. */
 	g_array_sort(symbols->array, compare);
 	for (guint i = 0; i < symbols->array->len; i++) {
-		if (kept && array[kept - 1].address == array[i].address)
+		if (kept && array[kept - 1].address == array[i].address) {
 			kept--;
+			if (!has_name(&array[i], array[kept].name, array[kept].length))
+				g_array_append_val(symbols->aliases, array[kept]);
+		}
 		array[kept++] = array[i];
 	}
 	g_array_set_size(symbols->array, kept);
 }
 
-bool symbols_address(const struct symbols *symbols, const char *name, uint64_t *out)
+static bool find_name(const GArray *array, const char *name, uint64_t *out)
 {
-	const struct symbol *array = (const struct symbol *)symbols->array->data;
 	size_t length = strlen(name);
 
-	for (guint i = 0; i < symbols->array->len; i++)
-		if (array[i].length == length && !memcmp(array[i].name, name, length)) {
-			*out = array[i].address;
+	for (guint i = 0; i < array->len; i++) {
+		const struct symbol *symbol = &g_array_index(array, struct symbol, i);
+
+		if (has_name(symbol, name, length)) {
+			*out = symbol->address;
 			return true;
 		}
+	}
 	return false;
+}
+
+bool symbols_address(const struct symbols *symbols, const char *name, uint64_t *out)
+{
+	return find_name(symbols->array, name, out) || find_name(symbols->aliases, name, out);
 }
 
 size_t symbols_count(const struct symbols *symbols)

@@ -112,14 +112,16 @@ static bool identify(const uint8_t *head, size_t size, struct kernel_image *imag
  * unpack_package - take the kernel out of a Debian package
  * @scratch: the kernel goes to the file vmlinuz in it
  *
- * Its bytes come through a pipe: nothing in the package says where they go.
+ * Debian's packages have it in /boot, newer ones (linux-binary-*) in
+ * /usr/lib/modules. Its bytes come through a pipe: nothing in the package says where they go.
  */
 static char *unpack_package(const char *package, const char *scratch, GError **error)
 {
 	/* 256 MiB are more than any kernel has */
 	static const char script[] =
 		"ulimit -f 524288; exec 3>&2; dpkg-deb --fsys-tarfile \"$1\" 2>&3 |"
-		" tar -xO --wildcards -f - './boot/vmlinuz-*' >\"$2\" 2>/dev/null";
+		" tar -xO --wildcards --wildcards-match-slash --exclude='./usr/share/*' -f -"
+		" './*/vmlinuz*' >\"$2\" 2>/dev/null";
 	g_autofree char *out = g_build_filename(scratch, "vmlinuz", NULL);
 	g_autofree char *messages = NULL;
 	const char *argv[] = { "sh", "-c", script, "sh", package, out, NULL };
@@ -136,7 +138,8 @@ static char *unpack_package(const char *package, const char *scratch, GError **e
 		g_strdelimit(g_strchomp(messages), "\n", ' ');
 		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
 			    "cannot unpack package: path=%s: %s", package,
-			    *messages ? messages : "there is no whole boot/vmlinuz-* in it");
+			    *messages ? messages : "there is no whole kernel in it "
+			    "(boot/vmlinuz-* or usr/lib/modules/*/vmlinuz)");
 		return NULL;
 	}
 	return g_steal_pointer(&out);

@@ -89,6 +89,8 @@ static bool symbol_is(uint64_t address, const char *want, uint64_t want_offset)
 
 static void test_symbols(void)
 {
+	uint64_t address;
+
 	ok(symbol_is(0xffffffff81001234, "vfs_read", 0x234), "an address inside a function");
 	ok(symbol_is(0xffffffff81000000, "_stext", 0), "of two names for one address, the first");
 	ok(symbol_is(0xffffffffc0000100, "helper", 0), "a module's function");
@@ -96,6 +98,11 @@ static void test_symbols(void)
 	ok(symbol_is(0xffffffff81902000, NULL, 0), "nothing far behind a function");
 	ok(symbol_is(0x48, NULL, 0), "per-CPU offsets are no addresses");
 	ok(symbol_is(0xffffffff81003000, "vfs_write", 0x1000), "a line cut off is no symbol");
+	ok(symbols_address(guest->symbols, "second_name", &address) &&
+	   address == 0xffffffff81000000 &&
+	   symbols_address(guest->symbols, "vfs_read", &address) &&
+	   address == 0xffffffff81001000, "each name of an address leads to it");
+	ok(!symbols_address(guest->symbols, "cut_off_at_the_en", &address), "no other one does");
 }
 
 static void test_tasks(void)

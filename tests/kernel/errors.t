@@ -124,6 +124,11 @@ def packages(t):
     release = listed.split()[0]
     done = kp.run('remove', release, store=store)
     t.ok(done.returncode == 0 and os.listdir(store) == [], 'a profile is removed by its release', done.stderr)
+    newer = make_package('linux-binary', {'usr/lib/modules/0.1/vmlinuz': kp.image(KERNEL),
+                                          'usr/share/doc/vmlinuz-0.1': '/etc/passwd'})
+    done = add(newer, qemu=qemu)
+    t.ok(done.returncode == 0 and 'profile made' in done.stdout, 'and of one as Debian makes them since 7.0', done.stderr)
+    kp.run('remove', release, store=store)
     fails(t, 'a package without a kernel', add(make_package('other', {'boot/readme': '/etc/passwd'})), 5, 'vmlinuz')
     with open(package, 'rb') as file:
         half = file.read(100000)
