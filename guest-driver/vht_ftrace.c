@@ -48,21 +48,33 @@ struct vht_pair {
 	u32 width;
 };
 
-static void vht_pair_take(struct trace_buffer *buffer, struct vht_pair *pair)
+/*
+ * Nothing of a CPU that another one looks after: the counter of each may be one of
+ * its own, and so no more than nearly another's.
+ */
+static void vht_pair_take(struct trace_buffer *buffer, unsigned int cpu,
+			  struct vht_pair *pair)
 {
 	unsigned long flags;
 	u64 before, after;
 
+	*pair = (struct vht_pair) {};
 	local_irq_save(flags);
+	if (cpu != smp_processor_id()) {
+		local_irq_restore(flags);
+		return;
+	}
 	before = vht_counter();
 	pair->clock = ring_buffer_time_stamp(buffer);
 	after = vht_counter();
 	local_irq_restore(flags);
 
+	if (!after) {
+		pair->clock = 0;
+		return;
+	}
 	pair->counter = before + (after - before) / 2;
 	pair->width = min_t(u64, (after - before + 1) / 2, U32_MAX);
-	if (!after)
-		*pair = (struct vht_pair) {};
 }
 
 /* All that ftrace lost on the CPU since the buffer was made or reset. */
@@ -109,7 +121,9 @@ static void vht_ftrace_put(struct vht_producer *producer, const struct vht_pair 
 	if (commit & VHT_COMMIT_LOST)
 		info.flags |= VHT_PACKET_LOST_BEFORE;
 	info.timestamp_begin = subbuf->timestamp;
-	info.timestamp_end = ring_buffer_time_stamp(producer->source->buffer);
+	/* The clock is this CPU's, and may lag behind that of the CPU whose data this is. */
+	info.timestamp_end = max_t(u64, subbuf->timestamp,
+				   ring_buffer_time_stamp(producer->source->buffer));
 	info.events = producer->events + ftrace->taken;
 	info.events_discarded = producer->lost;
 	info.clock = pair->clock;
@@ -193,7 +207,7 @@ static unsigned int vht_ftrace_drain(struct vht_producer *producer, unsigned int
 	if (how != VHT_DRAIN_CLOSE && vht_subbuf_size(buffer) != ftrace->page_size)
 		schedule_work(&producer->vht->page_work);
 
-	vht_pair_take(buffer, &pair);
+	vht_pair_take(buffer, producer->cpu, &pair);
 	producer->full = false;
 	while (n < packets) {
 		room = !vht_ring_reserve(&producer->ring, ftrace->page_size);
@@ -327,7 +341,7 @@ static void vht_ftrace_take_events(struct vht_producer *producer)
 	unsigned long left = ring_buffer_entries_cpu(buffer, producer->cpu);
 	struct vht_pair pair;
 
-	vht_pair_take(buffer, &pair);
+	vht_pair_take(buffer, producer->cpu, &pair);
 	vht_ftrace_count(producer);
 	if (!left || !vht_ftrace_has_room(producer))
 		return;
@@ -386,7 +400,7 @@ static bool vht_ftrace_end_step(struct vht_producer *producer)
 		}
 		producer->ring.sequence = producer->before.sequence;
 		producer->events = producer->before.events;
-		vht_pair_take(buffer, &pair);
+		vht_pair_take(buffer, producer->cpu, &pair);
 		if (vht_ftrace_has_room(producer))
 			vht_ftrace_put(producer, &pair);
 		else
@@ -434,7 +448,7 @@ static void vht_ftrace_last(struct vht_producer *producer)
 	struct vht_subbuf empty = { .timestamp = ring_buffer_time_stamp(buffer) };
 	struct vht_pair pair;
 
-	vht_pair_take(buffer, &pair);
+	vht_pair_take(buffer, producer->cpu, &pair);
 	info.timestamp_begin = empty.timestamp;
 	info.timestamp_end = empty.timestamp;
 	info.clock = pair.clock;

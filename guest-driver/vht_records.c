@@ -17,6 +17,14 @@ static bool vht_records_is_interrupted(const struct vht_records *records)
 	       test_bit(VHT_REQUEST_SET, &records->metadata->requests);
 }
 
+static void vht_records_stamp(const struct vht_records *records, struct vht_packet_info *info)
+{
+	info->clock = vht_counter();
+	info->counter = info->clock;
+	/* The thread may have come from a CPU whose counter is ahead. */
+	info->timestamp_end = max(records->begin, info->clock);
+}
+
 /**
  * vht_records_flush - put what was collected into the ring
  *
@@ -37,9 +45,7 @@ int vht_records_flush(struct vht_records *records)
 		return 0;
 	info.timestamp_begin = records->begin;
 	for (;;) {
-		info.timestamp_end = vht_counter();
-		info.clock = info.timestamp_end;
-		info.counter = info.timestamp_end;
+		vht_records_stamp(records, &info);
 		ret = vht_metadata_put(metadata, &info, records->buf, records->len);
 		if (ret != -ENOSPC || !records->wait)
 			break;
