@@ -300,17 +300,6 @@ static void collect_epochs(const struct recording_vm *vm, GArray *epochs, uint32
 	}
 }
 
-static void clock_error(const struct recording_vm *vm, struct boot_source_info *info)
-{
-	struct recording_records it;
-	struct clock_record record;
-
-	recording_records_init(&it, vm->vmm_stream);
-	while (recording_next_clock_record(&it, &record))
-		if (record.epoch == info->epoch)
-			info->clock_error_ns = MAX(info->clock_error_ns, record.error_ns);
-}
-
 /* What the last driver of the epoch said of its end. */
 static void guest_end(const struct recording_generation *generation,
 		      struct boot_source_info *info)
@@ -439,7 +428,6 @@ static bool choose(struct reading *reading, const struct recording *recording,
 		g_ptr_array_add(info->warnings, g_strdup_printf(
 			"the recording holds %u epochs of %s; this is the report of epoch %u",
 			info->epochs->len, vm->name, info->epoch));
-	clock_error(vm, info);
 	guest_facts(vm, info);
 	*out = vm;
 	return true;
@@ -453,6 +441,7 @@ static struct boot_source_info *run_recording(const char *path,
 	struct recording *recording = recording_open(path, error);
 	struct reading reading = { 0 };
 	const struct recording_vm *vm;
+	uint64_t bound_ns;
 
 	if (!recording)
 		return NULL;
@@ -465,6 +454,10 @@ static struct boot_source_info *run_recording(const char *path,
 	decoder_options.vm = vm->name;
 	decoder_options.host = DECODER_HOST_NONE;
 	reading.decoder = decoder_new(recording, &decoder_options);
+	/* one VM is decoded */
+	bound_ns = decoder_clock(reading.decoder, 0).steady_ns;
+	if (bound_ns <= G_MAXINT64)
+		reading.info->clock_error_ns = bound_ns;
 	reading.classes = g_ptr_array_new_with_free_func(g_free);
 	reading.symbols = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	for (guint i = 0; i < decoder_warnings(reading.decoder)->len; i++)

@@ -22,7 +22,8 @@
  * @epochs: uint32_t: all that were seen
  * @has_real: @real_offset is known
  * @real_offset: host CLOCK_REALTIME - CLOCK_MONOTONIC, ns
- * @clock_error_ns: largest of the epoch's clock records, -1: not known
+ * @clock_error_ns: how far a time may be off on the host's clock, once the
+ *	kernel's clock has found its source; -1: not known
  * @end_reason: why the guest ended, in words, or NULL
  * @end_text: what its kernel said of it, or NULL
  * @warnings: char *
