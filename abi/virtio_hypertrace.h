@@ -313,7 +313,7 @@ struct vht_meta {
  */
 #define VHT_KALLSYMS(table, offset)	(((__u64)(table) << 56) | (offset))
 #define VHT_KALLSYMS_TABLE(arg)		((__u8)((arg) >> 56))
-#define VHT_KALLSYMS_OFFSET(arg)	((arg) & 0xffffffffffffffULL)
+#define VHT_KALLSYMS_OFFSET(arg)	((arg) & (((__u64)1 << 56) - 1))
 
 #define VHT_KALLSYMS_HEADER		1	/* struct vht_kallsyms */
 #define VHT_KALLSYMS_NAMES		2	/* kallsyms_names */
