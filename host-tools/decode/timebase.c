@@ -717,7 +717,7 @@ static void add_break(struct source_clock *clock, uint32_t part, const struct cl
 	g_array_index(clock->is_broken, gboolean, number) = TRUE;
 	clock_map_add(clock->pairs->pdata[part], &(struct clock_point) {
 		.from = point->from - (uint64_t)(ticks / slope), .to = counter,
-		.error = point->error + MIN((uint64_t)(ticks * BREAK_RATE), 4 * point->error),
+		.error = point->error + (uint64_t)(ticks * BREAK_RATE),
 		.number = point->number,
 		.joint = CLOCK_BREAK,
 	});
