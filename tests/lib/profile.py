@@ -10,8 +10,10 @@ import vm
 
 STORE = os.path.join(vm.BUILD, 'kernels')
 INIT = os.path.join(vm.BUILD, 'host', 'host-tools', 'kernel', 'hypertrace-profile-init')
+PRINT_SYMBOLS = os.path.join(vm.BUILD, 'host', 'tests', 'decode', 'print-symbols')
 
-BEGIN, ENV, HEADER_PAGE, HEADER_EVENT, FORMAT, SYMBOLS, TASKS, PRINTK_FORMATS, COMPLETE = range(1, 10)
+(BEGIN, ENV, HEADER_PAGE, HEADER_EVENT, FORMAT, SYMBOLS, TASKS, PRINTK_FORMATS, COMPLETE,
+ KALLSYMS) = range(1, 11)
 
 
 def image(kernel):
@@ -76,14 +78,16 @@ def formats(path):
 
 
 def symbols(path):
-    """The kernel's own symbols: a set of (address, name)."""
+    """The kernel's own symbols, of text or of its tables: a set of (address, name)."""
+    texts = [payload for kind, _, payload in records(path) if kind == SYMBOLS]
+    if any(kind == KALLSYMS for kind, _, _ in records(path)):
+        texts.append(subprocess.run([PRINT_SYMBOLS, path], check=True, capture_output=True).stdout)
     found = set()
-    for kind, _, payload in records(path):
-        if kind == SYMBOLS:
-            for line in payload.decode(errors='replace').splitlines():
-                parts = line.split()
-                if len(parts) == 3:
-                    found.add((int(parts[0], 16), parts[2]))
+    for text in texts:
+        for line in text.decode(errors='replace').splitlines():
+            parts = line.split()
+            if len(parts) == 3:
+                found.add((int(parts[0], 16), parts[2]))
     return found
 
 
