@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 1200
+# alone: beside another lab the vCPUs hardly run
 """One timeline under KVM: no guest event lies outside the time in which the host's KVM
 ran that vCPU, between kvm_entry and kvm_exit. Four vCPUs whose numbers are not in the
 order of their APIC ids run crosswise on the host's CPUs, and it holds still after a
@@ -79,6 +80,16 @@ def wait_look(out):
     vm.wait_for('looks at the clocks', lambda: os.path.getsize(path) >= before + 2 * 4 * 256)
 
 
+def wait_anew(guest):
+    """Wait until the driver has noticed that it is in another epoch, and has begun anew."""
+    region = guest.region()
+    try:
+        vm.wait_for('the driver to begin anew', lambda: region.guest()['epoch'] == region.host()['epoch'] and
+                    region.guest()['state'] == 2)
+    finally:
+        region.close()
+
+
 def record(t):
     directory = vm.scratch()
     disk = os.path.join(directory, 'state.qcow2')
@@ -117,6 +128,7 @@ def record(t):
             guest.qmp.call('human-monitor-command', bound=200, **{'command-line': 'savevm one'})
             phases.work('savevm')
             guest.qmp.call('human-monitor-command', bound=200, **{'command-line': 'loadvm one'})
+            wait_anew(guest)
             trace_on(guest)
             phases.work('loadvm')
 
