@@ -6,7 +6,8 @@
 #
 #   make            build everything
 #   make demo       trace a stock kernel from boot to shutdown, show the result
-#   make check      the whole test suite
+#   make check      the test suite
+#   make check-lab  the tests under KVM, in the lab
 #   make lab        a shell on a KVM host in QEMU, with a traced guest: docs/lab.md
 #   make bench      the figures of docs/benchmarks.md
 #   make install    the host tools, under PREFIX (default /usr/local)
@@ -23,7 +24,7 @@ KERNELS := 6.12 6.1
 all: build/ready
 
 # Later parts need what earlier ones leave in build/: one recipe, in order.
-.PHONY: all demo check lab bench install clean build/ready
+.PHONY: all demo check check-lab lab bench install clean build/ready
 build/ready:
 	$(Q)build-aux/all $(if $(V),-v) $(KERNELS)
 
@@ -37,6 +38,9 @@ check: build/ready
 lab:
 	$(Q)build-aux/all $(if $(V),-v) 6.12
 	$(Q)tests/lab/lab
+
+check-lab: build/ready
+	$(Q)tests/run -j 1 tests/lab/*.t
 
 bench: build/ready
 	$(Q)tests/bench/run
