@@ -7,7 +7,7 @@ ran that vCPU, between kvm_entry and kvm_exit. Four vCPUs whose numbers are not 
 order of their APIC ids run crosswise on the host's CPUs, and it holds still after a
 pause, a write to the guest's TSC, a hot-plugged vCPU, a reset, and savevm and loadvm.
 
-In the suite are the first two of these, four vCPUs and a hot plug. All of them are judged when this is
+By itself it judges the first two of these, four vCPUs and a hot plug; all of them when it is
 run with the argument `all`: of nine such runs two found events outside their bound
 (docs/architecture.md, "Limits known today").
 
