@@ -69,6 +69,25 @@ struct virtio_hypertrace_config {
 #define VHT_READER_ATTACHED		1	/* streams are lossless until full */
 
 /*
+ * struct vht_clock_line - the guest counter as host's CLOCK_MONOTONIC [D12]
+ *
+ * With the last segment whose @counter is not above the counter's value (else the
+ * first), in 128 bits, the difference signed:
+ * ns = mono_ns + (((value - counter) * mult) >> 32).
+ */
+struct vht_clock_segment {
+	__le64 counter;			/* guest counter where it begins ... */
+	__le64 mono_ns;			/* ... and CLOCK_MONOTONIC of the host there */
+	__le64 mult;			/* ns for a tick, times 2^32 */
+};
+
+struct vht_clock_line {
+	__le32 sequence;		/* odd: being written; 0: nothing there yet */
+	__le32 reserved;
+	struct vht_clock_segment segments[2];
+};
+
+/*
  * struct vht_host_header - what the host says about the region and the VM
  *
  * Writer: the device. All but the fields marked "live" are constant while the
@@ -105,11 +124,13 @@ struct vht_host_header {
 	__le64 window_size;		/* bytes, 0: there is no window */
 	__le64 window_offset[2];	/* its two places, which take turns [W3] */
 	__le32 window_epoch[2];		/* live: the epoch that lies there, 0: none */
-	__u8 reserved[184];
+	struct vht_clock_line clock_line; /* live */
+	__u8 reserved[128];
 };
 
 /* vht_host_header.features */
 #define VHT_FEATURE_WINDOW		(1 << 0) /* there is a window */
+#define VHT_FEATURE_CLOCK_LINE		(1 << 1) /* clock_line is kept up to date */
 
 #define VHT_WINDOW_ALIGN		0x200000	/* of its address and of its size */
 
@@ -182,8 +203,9 @@ struct vht_guest_header {
 #define VHT_SOURCE_METADATA		2
 #define VHT_SOURCE_FTRACE		3
 #define VHT_SOURCE_HEARTBEAT		4
-#define VHT_SOURCE_LTTNG		5	/* not used yet */
+#define VHT_SOURCE_LTTNG		5	/* LTTng's kernel tracer */
 #define VHT_SOURCE_WINDOW		6	/* in recordings only: recording.md */
+#define VHT_SOURCE_SPOOL		7	/* files that programs of the guest write */
 
 /* vht_stream.clock: what the timestamps in the stream's packets count. */
 #define VHT_CLOCK_HOST_MONOTONIC	1	/* ns */
@@ -242,8 +264,9 @@ struct vht_stream {
 #define VHT_PACKET_HEARTBEAT		3	/* struct vht_heartbeat records */
 #define VHT_PACKET_VMM			4	/* struct vht_vmm_event records */
 #define VHT_PACKET_CLOCK		5	/* struct vht_clock_record records */
-#define VHT_PACKET_LTTNG		6	/* not used yet */
+#define VHT_PACKET_LTTNG		6	/* one packet of LTTng's, as LTTng made it */
 #define VHT_PACKET_VCPU			8	/* struct vht_vcpu_record records */
+#define VHT_PACKET_SPOOL		9	/* struct vht_spool, path and data */
 /* made by the recorder: recording.md */
 #define VHT_PACKET_WINDOW		7	/* a sub-buffer of the window */
 #define VHT_PACKET_STATE		0x100
@@ -304,6 +327,8 @@ struct vht_meta {
 #define VHT_META_PRINTK_FORMATS		8	/* text: printk_formats */
 #define VHT_META_COMPLETE		9	/* arg: set number arg is whole */
 #define VHT_META_KALLSYMS		10	/* a piece of a kernel table; arg: VHT_KALLSYMS() */
+#define VHT_META_LTTNG_SESSION		11	/* __u8 uuid[16], text: key=value lines */
+#define VHT_META_LTTNG_TEXT		12	/* struct vht_lttng_text, a piece of text */
 
 /*
  * arg of VHT_META_KALLSYMS: which table, and where in it the payload belongs.
@@ -330,6 +355,39 @@ struct vht_kallsyms {
 
 /* vht_kallsyms.flags: an offset >= 0 is an address itself, another is base - 1 - offset */
 #define VHT_KALLSYMS_PERCPU		(1 << 0)
+
+/*
+ * struct vht_lttng_text - a piece of the metadata of an LTTng session
+ *
+ * The pieces of one version come in order. A version is as long as what came of it;
+ * it grows while the session has it, and a higher one takes its place.
+ */
+struct vht_lttng_text {
+	__u8 uuid[16];			/* of the trace, as in LTTng's packets */
+	__le32 version;			/* LTTng's count of regenerations */
+	__le32 reserved;
+	__le64 offset;			/* of the piece, bytes */
+};
+
+/*
+ * struct vht_spool - content of a VHT_PACKET_SPOOL: something done to a file
+ *
+ * The path follows (UTF-8, no NUL, relative, without "." and ".." in it), then,
+ * 8-aligned, the data. A packet holds what one write() wrote, or a part of that.
+ */
+struct vht_spool {
+	__le64 file;			/* its number: never used twice in a generation */
+	__le64 offset;			/* of the data in the file, bytes */
+	__le64 size;			/* of the data */
+	__le32 path_size;		/* bytes */
+	__le32 flags;			/* VHT_SPOOL_* */
+};
+
+#define VHT_SPOOL_CREATED		(1 << 0) /* the file is new, and empty but for this */
+#define VHT_SPOOL_CLOSED		(1 << 1) /* whoever wrote it has closed it */
+#define VHT_SPOOL_REMOVED		(1 << 2)
+#define VHT_SPOOL_TRUNCATED		(1 << 3) /* it ends at offset, before the data */
+#define VHT_SPOOL_MORE			(1 << 4) /* the same write() goes on in the next packet */
 
 /* struct vht_heartbeat - a record of the test source */
 struct vht_heartbeat {

@@ -56,7 +56,18 @@ FIELD(vht_host_header, window_addr, 288, 8);
 FIELD(vht_host_header, window_size, 296, 8);
 FIELD(vht_host_header, window_offset, 304, 16);
 FIELD(vht_host_header, window_epoch, 320, 8);
-FIELD(vht_host_header, reserved, 328, 184);
+FIELD(vht_host_header, clock_line, 328, 56);
+FIELD(vht_host_header, reserved, 384, 128);
+
+SIZE(vht_clock_segment, 24);
+FIELD(vht_clock_segment, counter, 0, 8);
+FIELD(vht_clock_segment, mono_ns, 8, 8);
+FIELD(vht_clock_segment, mult, 16, 8);
+
+SIZE(vht_clock_line, 56);
+FIELD(vht_clock_line, sequence, 0, 4);
+FIELD(vht_clock_line, reserved, 4, 4);
+FIELD(vht_clock_line, segments, 8, 48);
 
 SIZE(vht_consumer, 64);
 FIELD(vht_consumer, tail, 0, 8);
@@ -167,6 +178,19 @@ FIELD(vht_kallsyms, count, 0, 8);
 FIELD(vht_kallsyms, base, 8, 8);
 FIELD(vht_kallsyms, flags, 16, 4);
 FIELD(vht_kallsyms, reserved, 20, 4);
+
+SIZE(vht_lttng_text, 32);
+FIELD(vht_lttng_text, uuid, 0, 16);
+FIELD(vht_lttng_text, version, 16, 4);
+FIELD(vht_lttng_text, reserved, 20, 4);
+FIELD(vht_lttng_text, offset, 24, 8);
+
+SIZE(vht_spool, 32);
+FIELD(vht_spool, file, 0, 8);
+FIELD(vht_spool, offset, 8, 8);
+FIELD(vht_spool, size, 16, 8);
+FIELD(vht_spool, path_size, 24, 4);
+FIELD(vht_spool, flags, 28, 4);
 
 SIZE(vht_message, 24);
 FIELD(vht_message, type, 0, 4);
