@@ -71,8 +71,10 @@ struct virtio_hypertrace_config {
 /*
  * struct vht_clock_line - the guest counter as host's CLOCK_MONOTONIC [D12]
  *
- * With the last segment whose @counter is not above the counter's value (else the
- * first), in 128 bits, the difference signed:
+ * Line number @sequence is @segments[@sequence & 1]: the next one is written into the
+ * other place, so that there is always a whole one. Of its two segments the second is
+ * the one to take if value - counter there is not negative, as a signed number, else
+ * the first. With it, in 128 bits:
  * ns = mono_ns + (((value - counter) * mult) >> 32).
  */
 struct vht_clock_segment {
@@ -82,9 +84,9 @@ struct vht_clock_segment {
 };
 
 struct vht_clock_line {
-	__le32 sequence;		/* odd: being written; 0: nothing there yet */
+	__le32 sequence;		/* one more with each line; 0: nothing there yet */
 	__le32 reserved;
-	struct vht_clock_segment segments[2];
+	struct vht_clock_segment segments[2][2];
 };
 
 /*
@@ -125,7 +127,7 @@ struct vht_host_header {
 	__le64 window_offset[2];	/* its two places, which take turns [W3] */
 	__le32 window_epoch[2];		/* live: the epoch that lies there, 0: none */
 	struct vht_clock_line clock_line; /* live */
-	__u8 reserved[128];
+	__u8 reserved[80];
 };
 
 /* vht_host_header.features */

@@ -56,18 +56,18 @@ FIELD(vht_host_header, window_addr, 288, 8);
 FIELD(vht_host_header, window_size, 296, 8);
 FIELD(vht_host_header, window_offset, 304, 16);
 FIELD(vht_host_header, window_epoch, 320, 8);
-FIELD(vht_host_header, clock_line, 328, 56);
-FIELD(vht_host_header, reserved, 384, 128);
+FIELD(vht_host_header, clock_line, 328, 104);
+FIELD(vht_host_header, reserved, 432, 80);
 
 SIZE(vht_clock_segment, 24);
 FIELD(vht_clock_segment, counter, 0, 8);
 FIELD(vht_clock_segment, mono_ns, 8, 8);
 FIELD(vht_clock_segment, mult, 16, 8);
 
-SIZE(vht_clock_line, 56);
+SIZE(vht_clock_line, 104);
 FIELD(vht_clock_line, sequence, 0, 4);
 FIELD(vht_clock_line, reserved, 4, 4);
-FIELD(vht_clock_line, segments, 8, 48);
+FIELD(vht_clock_line, segments, 8, 96);
 
 SIZE(vht_consumer, 64);
 FIELD(vht_consumer, tail, 0, 8);
