@@ -12,10 +12,12 @@
 #include <string.h>
 
 #include "error.h"
+#include "lttng/tsdl.h"
 
 #define SIGNATURE		"/* CTF 1.8"
 #define CLOCK_NAME		"monotonic"
 #define CLOCK_HZ		"1000000000"
+#define NS_PER_S		1000000000LL
 
 /* One for each kind of stream, at most. */
 #define MAX_BLOCKS		256
@@ -112,99 +114,6 @@ GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error)
 }
 
 /**
- * struct token - a token of the text
- * @kind: 'w' for a word or a number, '"' for a string (with its quotes), 0 at the
- *	end, '?' for a comment or string without an end; else the character itself
- */
-struct token {
-	char kind;
-	const char *begin;
-	const char *end;
-};
-
-/* Behind white space and comments; NULL if a comment does not end. */
-static const char *skip_blank(const char *at)
-{
-	for (;;) {
-		while (g_ascii_isspace(*at))
-			at++;
-		if (at[0] == '/' && at[1] == '/') {
-			at += strcspn(at, "\n");
-		} else if (at[0] == '/' && at[1] == '*') {
-			at = strstr(at + 2, "*/");
-			if (!at)
-				return NULL;
-			at += 2;
-		} else {
-			return at;
-		}
-	}
-}
-
-/* Behind a string that begins at @at; NULL if it does not end. */
-static const char *skip_string(const char *at)
-{
-	char quote = *at++;
-
-	while (*at && *at != quote && *at != '\n') {
-		if (*at == '\\' && at[1])
-			at++;
-		at++;
-	}
-	return *at == quote ? at + 1 : NULL;
-}
-
-static bool is_word(char c)
-{
-	return g_ascii_isalnum(c) || c == '_';
-}
-
-/**
- * next_token - take a token
- * @at: where to look; moved behind it
- */
-static struct token next_token(const char **at)
-{
-	const char *begin = skip_blank(*at), *end = begin;
-	struct token token = { .kind = '?', .begin = *at, .end = *at };
-
-	if (!begin)
-		return token;
-	if (is_word(*begin)) {
-		token.kind = 'w';
-		while (is_word(*end))
-			end++;
-	} else if (*begin == '"' || *begin == '\'') {
-		end = skip_string(begin);
-		if (!end)
-			return token;
-		token.kind = '"';
-	} else {
-		token.kind = *begin;
-		end = *begin ? begin + 1 : begin;
-	}
-	token.begin = begin;
-	token.end = end;
-	*at = end;
-	return token;
-}
-
-static bool is_text(const struct token *token, const char *text)
-{
-	size_t size = token->end - token->begin;
-
-	return token->kind == 'w' && size == strlen(text) && !memcmp(token->begin, text, size);
-}
-
-/* A name is a string in some tracers' metadata, a word in others'. */
-static char *token_value(const struct token *token)
-{
-	if (token->kind == '"')
-		return g_strndup(token->begin + 1, token->end - token->begin - 2);
-	return g_strndup(token->begin, token->end - token->begin);
-}
-
-/**
  * struct block - a description of a clock
  * @name: what it says, or NULL
  * @uuid: likewise
@@ -220,12 +129,16 @@ struct block {
  * struct place - a piece of the text that will be another
  * @begin: of it
  * @end: behind it
- * @is_block: `clock { ... }`; else NAME in `map = clock.NAME.value`
+ * @kind: what stands there
  */
 struct place {
 	const char *begin;
 	const char *end;
-	bool is_block;
+	enum {
+		PLACE_BLOCK,	/* `clock { ... }` */
+		PLACE_NAME,	/* NAME in `map = clock.NAME.value` */
+		PLACE_ENV,	/* nothing: behind the brace of `env { ... }` */
+	} kind;
 };
 
 /**
@@ -233,10 +146,12 @@ struct place {
  * @blocks: struct block *; babeltrace2's sink describes one clock once for each
  *	kind of stream
  * @places: struct place[], in their order
+ * @has_env: one of them is in the environment
  */
 struct found {
 	GPtrArray *blocks;
 	GArray *places;
+	bool has_env;
 };
 
 static void block_free(gpointer data)
@@ -249,17 +164,17 @@ static void block_free(gpointer data)
 	g_free(block);
 }
 
-static void note_attribute(struct block *block, const struct token *key,
-			   const struct token *value)
+static void note_attribute(struct block *block, const struct tsdl_token *key,
+			   const struct tsdl_token *value)
 {
-	char **place = is_text(key, "name") ? &block->name :
-		       is_text(key, "uuid") ? &block->uuid :
-		       is_text(key, "freq") ? &block->freq : NULL;
+	char **place = tsdl_is(key, "name") ? &block->name :
+		       tsdl_is(key, "uuid") ? &block->uuid :
+		       tsdl_is(key, "freq") ? &block->freq : NULL;
 
 	if (!place)
 		return;
 	g_free(*place);
-	*place = token_value(value);
+	*place = tsdl_value(value);
 }
 
 /**
@@ -269,18 +184,18 @@ static void note_attribute(struct block *block, const struct token *key,
  */
 static bool read_block(struct block *block, const char **at, GError **error)
 {
-	struct token key, equals, value;
+	struct tsdl_token key, equals, value;
 
-	while ((key = next_token(at)).kind != '}') {
-		equals = next_token(at);
-		value = next_token(at);
+	while ((key = tsdl_next(at)).kind != '}') {
+		equals = tsdl_next(at);
+		value = tsdl_next(at);
 		if (key.kind != 'w' || equals.kind != '=' || value.kind == '{' ||
 		    value.kind == '?' || !value.kind)
 			return fail(error, "metadata is damaged: clock");
 		note_attribute(block, &key, &value);
 		/* what else belongs to the value, as a minus */
 		while (value.kind != ';') {
-			value = next_token(at);
+			value = tsdl_next(at);
 			if (value.kind == '{' || value.kind == '}' || value.kind == '?' ||
 			    !value.kind)
 				return fail(error, "metadata is damaged: clock");
@@ -294,16 +209,16 @@ static bool read_block(struct block *block, const char **at, GError **error)
  * @at: moved behind it
  * Return: false with @error set.
  */
-static bool note_block(struct found *found, const struct token *word, const char **at,
+static bool note_block(struct found *found, const struct tsdl_token *word, const char **at,
 		       GError **error)
 {
 	struct block *block = g_new0(struct block, 1);
-	struct place place = { .begin = word->begin, .is_block = true };
+	struct place place = { .begin = word->begin, .kind = PLACE_BLOCK };
 
 	g_ptr_array_add(found->blocks, block);
 	if (found->blocks->len > MAX_BLOCKS)
 		return fail(error, "it has too many clocks");
-	if (next_token(at).kind != '{')
+	if (tsdl_next(at).kind != '{')
 		return fail(error, "metadata is damaged: clock");
 	if (!read_block(block, at, error))
 		return false;
@@ -319,11 +234,11 @@ static bool note_block(struct found *found, const struct token *word, const char
 static void note_map(struct found *found, const char **at)
 {
 	const char *there = *at;
-	struct token equals = next_token(&there), clock = next_token(&there);
-	struct token dot = next_token(&there), name = next_token(&there);
-	struct place place = { .begin = name.begin, .end = name.end };
+	struct tsdl_token equals = tsdl_next(&there), clock = tsdl_next(&there);
+	struct tsdl_token dot = tsdl_next(&there), name = tsdl_next(&there);
+	struct place place = { .begin = name.begin, .end = name.end, .kind = PLACE_NAME };
 
-	if (equals.kind != '=' || !is_text(&clock, "clock") || dot.kind != '.' ||
+	if (equals.kind != '=' || !tsdl_is(&clock, "clock") || dot.kind != '.' ||
 	    name.kind != 'w')
 		return;
 	g_array_append_val(found->places, place);
@@ -331,7 +246,22 @@ static void note_map(struct found *found, const char **at)
 }
 
 /**
- * find_clocks - find all that a text says of clocks
+ * note_env - take the place for more of the environment, in the first that there is
+ * @at: behind the word `env`
+ */
+static void note_env(struct found *found, const char *at)
+{
+	struct place place = { .kind = PLACE_ENV };
+
+	if (found->has_env || tsdl_next(&at).kind != '{')
+		return;
+	place.begin = place.end = at;
+	g_array_append_val(found->places, place);
+	found->has_env = true;
+}
+
+/**
+ * find_clocks - find all that a text says of clocks, and its environment
  * Return: false with @error set.
  */
 static bool find_clocks(const char *at, struct found *found, GError **error)
@@ -339,7 +269,7 @@ static bool find_clocks(const char *at, struct found *found, GError **error)
 	unsigned int depth = 0;
 
 	for (;;) {
-		struct token token = next_token(&at);
+		struct tsdl_token token = tsdl_next(&at);
 
 		if (token.kind == '?' || (token.kind == '}' && !depth))
 			return fail(error, "metadata is damaged: comment, string or block");
@@ -347,9 +277,11 @@ static bool find_clocks(const char *at, struct found *found, GError **error)
 			break;
 		depth += token.kind == '{';
 		depth -= token.kind == '}';
-		if (is_text(&token, "map"))
+		if (tsdl_is(&token, "map"))
 			note_map(found, &at);
-		else if (!depth && is_text(&token, "clock") &&
+		else if (!depth && tsdl_is(&token, "env"))
+			note_env(found, at);
+		else if (!depth && tsdl_is(&token, "clock") &&
 			 !note_block(found, &token, &at, error))
 			return false;
 	}
@@ -365,6 +297,8 @@ static bool find_clocks(const char *at, struct found *found, GError **error)
 static bool check_block(const struct block *block, const struct lttng_clock *clock,
 			GError **error)
 {
+	if (!clock->boot_id)
+		return true;
 	if (!block->uuid || !g_uuid_string_is_valid(block->uuid))
 		return fail(error, "its clock has no uuid, so it may be of any host and boot");
 	if (g_ascii_strcasecmp(block->uuid, clock->boot_id))
@@ -402,7 +336,7 @@ static bool check_all(const struct found *found, const struct lttng_clock *clock
 	for (guint i = 0; i < found->places->len; i++) {
 		const struct place *place = &g_array_index(found->places, struct place, i);
 
-		if (!place->is_block && !check_name(found, place, error))
+		if (place->kind == PLACE_NAME && !check_name(found, place, error))
 			return false;
 	}
 	return true;
@@ -410,22 +344,41 @@ static bool check_all(const struct found *found, const struct lttng_clock *clock
 
 static void put_clock(GString *out, const struct lttng_clock *clock)
 {
-	int64_t seconds = clock->offset_ns / 1000000000, rest = clock->offset_ns % 1000000000;
+	int64_t seconds = clock->offset_ns / NS_PER_S, rest = clock->offset_ns % NS_PER_S;
+	uint64_t freq = clock->freq ? clock->freq : NS_PER_S;
 
 	if (rest < 0) {
-		rest += 1000000000;
+		rest += NS_PER_S;
 		seconds--;
 	}
 	g_string_append_printf(out, "clock {\n"
 			       "\tname = \"" CLOCK_NAME "\";\n"
 			       "\tuuid = \"%s\";\n"
 			       "\tdescription = \"CLOCK_MONOTONIC of the host\";\n"
-			       "\tfreq = " CLOCK_HZ ";\n"
+			       "\tfreq = %" G_GUINT64_FORMAT ";\n"
 			       "\tprecision = 0;\n"
 			       "\toffset_s = %" G_GINT64_FORMAT ";\n"
 			       "\toffset = %" G_GINT64_FORMAT ";\n"
 			       "\tabsolute = TRUE;\n"
-			       "}", clock->boot_id, seconds, rest);
+			       "}", clock->uuid ? clock->uuid : clock->boot_id, freq, seconds,
+			       (int64_t)((__int128)rest * freq / NS_PER_S));
+}
+
+/* One thing in place of another. */
+static void put_place(GString *out, const struct place *place, const struct lttng_clock *clock)
+{
+	switch (place->kind) {
+	case PLACE_BLOCK:
+		put_clock(out, clock);
+		break;
+	case PLACE_NAME:
+		g_string_append(out, CLOCK_NAME);
+		break;
+	case PLACE_ENV:
+		if (clock->env)
+			g_string_append_printf(out, "\n%s", clock->env);
+		break;
+	}
 }
 
 /**
@@ -441,13 +394,12 @@ static GString *write_text(const GString *text, const struct found *found,
 		const struct place *place = &g_array_index(found->places, struct place, i);
 
 		g_string_append_len(out, at, place->begin - at);
-		if (place->is_block)
-			put_clock(out, clock);
-		else
-			g_string_append(out, CLOCK_NAME);
+		put_place(out, place, clock);
 		at = place->end;
 	}
 	g_string_append_len(out, at, text->str + text->len - at);
+	if (clock->env && !found->has_env)
+		g_string_append_printf(out, "\nenv {\n%s};\n", clock->env);
 	return out;
 }
 
@@ -460,7 +412,7 @@ GString *lttng_metadata_set_clock(const GString *text, const struct lttng_clock 
 	};
 	GString *out = NULL;
 
-	if (!g_uuid_string_is_valid(clock->boot_id))
+	if (clock->boot_id && !g_uuid_string_is_valid(clock->boot_id))
 		fail(error, "the recording does not say of which boot it is");
 	else if (find_clocks(text->str, &found, error) && check_all(&found, clock, error))
 		out = write_text(text, &found, clock);

@@ -139,6 +139,38 @@ static void test_no_boot_id(void)
 	g_string_free(in, TRUE);
 }
 
+/* A clock that is nobody's boot's becomes what was found of it, and the environment says how. */
+static void test_fitted(void)
+{
+	const struct lttng_clock fitted = {
+		.offset_ns = -500000000, .uuid = OTHER, .freq = 2600045000,
+		.env = "\tclock_method = \"x\";\n",
+	};
+	char *text = replaced("\tuuid = \"" BOOT "\";\n", ""), *bare = replaced("env {", "event {");
+	GString *in = g_string_new(text), *out;
+	GError *error = NULL;
+
+	out = lttng_metadata_set_clock(in, &fitted, &error);
+	g_assert_no_error(error);
+	ok(strstr(out->str, "uuid = \"" OTHER "\";") && strstr(out->str, "freq = 2600045000;"),
+	   "uuid and rate are what they have to be");
+	ok(strstr(out->str, "\toffset_s = -1;\n\toffset = 1300022500;\n") != NULL,
+	   "the offset is in the clock's own ticks");
+	ok(strstr(out->str, "env {\n\tclock_method = \"x\";\n domain") != NULL,
+	   "the environment has more, in front");
+	g_string_free(out, TRUE);
+	g_string_free(in, TRUE);
+	in = g_string_new(bare);
+	out = lttng_metadata_set_clock(in, &fitted, &error);
+	g_assert_no_error(error);
+	ok(g_str_has_suffix(out->str, "\nenv {\n\tclock_method = \"x\";\n};\n"),
+	   "a trace without environment gets one");
+	g_string_free(out, TRUE);
+	g_string_free(in, TRUE);
+	g_free(text);
+	g_free(bare);
+}
+
 /* A packet of metadata; @padding bytes behind its content. */
 static void put_packet(GByteArray *file, const char *text, size_t size, size_t padding,
 		       bool is_swapped)
@@ -221,6 +253,7 @@ int main(void)
 	test_twice();
 	test_refusals();
 	test_no_boot_id();
+	test_fitted();
 	test_packets(false);
 	test_packets(true);
 	test_text();
