@@ -19,6 +19,7 @@
 #include "classes.h"
 #include "decode/decoder.h"
 #include "decode/vcpus.h"
+#include "recording/machine.h"
 
 /* Events in a packet: about 1 MiB of CTF, a step that a viewer seeks by. */
 #define PACKET_EVENTS	16384
@@ -197,50 +198,6 @@ bt_component_class_query_method_status recording_source_query(
 	*result = bt_value_real_create_init(is_recording(params) ? 0.9 : 0);
 	return *result ? BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_OK :
 			 BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_MEMORY_ERROR;
-}
-
-static bool parse_uuid(const char *text, uint8_t uuid[16])
-{
-	unsigned int count = 0;
-
-	for (; text && *text && count < 32; text++) {
-		int digit = g_ascii_xdigit_value(*text);
-
-		if (*text == '-')
-			continue;
-		if (digit < 0)
-			return false;
-		uuid[count / 2] = count % 2 ? uuid[count / 2] | digit : digit << 4;
-		count++;
-	}
-	return count == 32;
-}
-
-/*
- * A machine's identity. LTTng takes the boot id for it, and readers take two
- * traces with one clock id to be of one machine: the host's traces have the boot
- * id, each VM's an id made of what tells it from others (a version 5 UUID).
- */
-static bool machine_uuid(const struct recording *recording, const struct recording_vm *vm,
-			 uint8_t uuid[16])
-{
-	g_autofree char *name = NULL;
-	GChecksum *checksum;
-	uint8_t digest[20];
-	gsize size = sizeof(digest);
-
-	if (vm->is_host)
-		return parse_uuid(recording->boot_id, uuid);
-	name = g_strdup_printf("%s/%s/%s/%u/%" G_GUINT64_FORMAT, recording->boot_id, vm->name,
-			       vm->uuid, vm->pid, vm->start_mono_ns);
-	checksum = g_checksum_new(G_CHECKSUM_SHA1);
-	g_checksum_update(checksum, (const guchar *)name, -1);
-	g_checksum_get_digest(checksum, digest, &size);
-	g_checksum_free(checksum);
-	memcpy(uuid, digest, 16);
-	uuid[6] = (uuid[6] & 0x0f) | 0x50;
-	uuid[8] = (uuid[8] & 0x3f) | 0x80;
-	return true;
 }
 
 /*
