@@ -100,6 +100,7 @@ struct epoch_map {
  */
 struct source_clock {
 	const struct recording_generation *generation;
+	uint16_t source;		/* VHT_SOURCE_* */
 	char *name;
 	uint32_t cpu;			/* of the guest; VHT_CPU_NONE: all */
 	char *kind;			/* its name in the guest; NULL if nothing says */
@@ -609,13 +610,13 @@ static const struct counter_clock *counter_of_cpu(const struct timebase *timebas
 
 static struct source_clock *find_clock(const struct timebase *timebase,
 				       const struct recording_generation *generation,
-				       const char *name, uint32_t cpu)
+				       uint16_t source, const char *name, uint32_t cpu)
 {
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
 
-		if (clock->generation == generation && clock->cpu == cpu &&
-		    !strcmp(clock->name, name))
+		if (clock->generation == generation && clock->source == source &&
+		    clock->cpu == cpu && !strcmp(clock->name, name))
 			return clock;
 	}
 	return NULL;
@@ -641,15 +642,17 @@ static const struct source_clock *source_clock_of(const struct timebase *timebas
 {
 	const struct recording_generation *generation = find_generation(timebase->vm, stream);
 	const char *name = stream->first_state.name;
-	const struct source_clock *clock = find_clock(timebase, generation, name, stream->cpu);
+	const struct source_clock *clock = find_clock(timebase, generation, stream->source, name,
+						     stream->cpu);
 
 	if (!clock || !clock->map)
-		clock = find_clock(timebase, generation, name, VHT_CPU_NONE);
+		clock = find_clock(timebase, generation, stream->source, name, VHT_CPU_NONE);
 	if (clock && clock->map)
 		return clock;
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		clock = g_ptr_array_index(timebase->clocks, i);
-		if (clock->generation->epoch == epoch && clock->map && !strcmp(clock->name, name))
+		if (clock->generation->epoch == epoch && clock->source == stream->source &&
+		    clock->map && !strcmp(clock->name, name))
 			return clock;
 	}
 	return NULL;
@@ -666,21 +669,25 @@ static double source_slope(const struct timebase *timebase, const struct source_
 	for (size_t i = 0; clock->kind && i < G_N_ELEMENTS(ns_clocks); i++)
 		if (!strcmp(clock->kind, ns_clocks[i]))
 			return timebase->counter_hz / 1e9;
+	/* LTTng's own clock, and ours for it */
+	if (clock->source == VHT_SOURCE_LTTNG && !clock->kind)
+		return timebase->counter_hz / 1e9;
 	return 0;
 }
 
 static struct source_clock *make_clock(struct timebase *timebase,
 				       const struct recording_generation *generation,
-				       const char *name, uint32_t cpu,
+				       uint16_t source, const char *name, uint32_t cpu,
 				       const struct counter_clock *counter)
 {
-	struct source_clock *clock = find_clock(timebase, generation, name, cpu);
+	struct source_clock *clock = find_clock(timebase, generation, source, name, cpu);
 	g_autofree char *key = g_strdup_printf("source.%s.clock", name);
 
 	if (clock)
 		return clock;
 	clock = g_new0(struct source_clock, 1);
 	clock->generation = generation;
+	clock->source = source;
 	clock->name = g_strdup(name);
 	clock->cpu = cpu;
 	clock->kind = recording_generation_env(generation, key);
@@ -723,6 +730,12 @@ static void add_break(struct source_clock *clock, uint32_t part, const struct cl
 	});
 }
 
+/* Whether packets of a type have pairs of their source's clock. */
+static bool has_pair(uint32_t type)
+{
+	return type == VHT_PACKET_FTRACE || type == VHT_PACKET_LTTNG;
+}
+
 /* The pairs (clock, counter) of a stream's packets. */
 static void collect_pairs(struct source_clock *clock, const struct recording_stream *stream)
 {
@@ -742,7 +755,7 @@ static void collect_pairs(struct source_clock *clock, const struct recording_str
 		};
 		uint32_t part;
 
-		if (header->type != VHT_PACKET_FTRACE || (!header->clock && !header->counter))
+		if (!has_pair(header->type) || (!header->clock && !header->counter))
 			continue;
 		/* Packets that were taken at one time share a pair. */
 		if (header->counter == before)
@@ -765,14 +778,15 @@ static void collect_source(struct timebase *timebase,
 {
 	const struct epoch_map *epoch = find_epoch(timebase, generation->epoch);
 	const char *name = stream->first_state.name;
-	struct source_clock *clock = make_clock(timebase, generation, name, VHT_CPU_NONE,
-						&epoch->all);
+	struct source_clock *clock = make_clock(timebase, generation, stream->source, name,
+						VHT_CPU_NONE, &epoch->all);
 	const struct counter_clock *counter;
 	bool is_own;
 
 	counter = counter_of_cpu(timebase, epoch, generation->generation, stream->cpu, &is_own);
 	if (is_own)
-		clock = make_clock(timebase, generation, name, stream->cpu, counter);
+		clock = make_clock(timebase, generation, stream->source, name, stream->cpu,
+				   counter);
 	collect_pairs(clock, stream);
 }
 
@@ -787,7 +801,8 @@ static void collect_clocks(struct timebase *timebase)
 			const struct recording_stream *stream =
 				g_ptr_array_index(generation->streams, j);
 
-			if (stream->source == VHT_SOURCE_FTRACE &&
+			if ((stream->source == VHT_SOURCE_FTRACE ||
+			     stream->source == VHT_SOURCE_LTTNG) &&
 			    stream->clock != VHT_CLOCK_HOST_MONOTONIC)
 				collect_source(timebase, generation, stream);
 			else if (stream->source == VHT_SOURCE_WINDOW)
@@ -804,7 +819,7 @@ static bool is_from_boot(const struct timebase *timebase, const struct source_cl
 
 		if (other->generation->epoch == clock->generation->epoch &&
 		    other->generation->generation < clock->generation->generation &&
-		    !strcmp(other->name, clock->name))
+		    other->source == clock->source && !strcmp(other->name, clock->name))
 			return false;
 	}
 	return true;
@@ -945,7 +960,8 @@ static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 		return;
 	clock->map = clock_map_compose((struct clock_map *const *)clock->pairs->pdata,
 				       clock->counter->map);
-	if (is_from_boot(timebase, clock))
+	/* LTTng's is none that steps while the kernel begins */
+	if (clock->source == VHT_SOURCE_FTRACE && is_from_boot(timebase, clock))
 		set_early(timebase, clock->map, clock->generation->epoch, clock->name,
 			  MIN(clock->first_pair, EARLY_END));
 }
@@ -1073,8 +1089,8 @@ static const struct source_clock *driver_clock(const struct timebase *timebase, 
 	for (guint i = 0; i < timebase->clocks->len; i++) {
 		const struct source_clock *clock = g_ptr_array_index(timebase->clocks, i);
 
-		if (clock->generation->epoch == epoch && clock->map && clock->kind &&
-		    !strcmp(clock->kind, "local"))
+		if (clock->generation->epoch == epoch && clock->source == VHT_SOURCE_FTRACE &&
+		    clock->map && clock->kind && !strcmp(clock->kind, "local"))
 			return clock;
 	}
 	return NULL;
@@ -1198,7 +1214,8 @@ static struct way find_way(const struct timebase *timebase, uint32_t epoch,
 		return (struct way) { timebase_window_map(timebase, epoch, 0), "looks", UINT64_MAX };
 	}
 	/* the clock is the counter: no measurement needed */
-	clock = find_clock(timebase, generation, stream->first_state.name, VHT_CPU_NONE);
+	clock = find_clock(timebase, generation, stream->source, stream->first_state.name,
+			   VHT_CPU_NONE);
 	if (clock && is_counter(clock))
 		return counter_way(counter);
 	clock = source_clock_of(timebase, epoch, stream);
