@@ -109,6 +109,25 @@ uint64_t virtio_hypertrace_clock_host_hz(const VirtIOHypertraceMoment *now)
     return last_hz;
 }
 
+/**
+ * virtio_hypertrace_clock_host_hz_roughly: the same, for who needs one now
+ * @now: the moment when it is asked for
+ *
+ * Return: ticks a second; 0 if QEMU was loaded at this very moment.
+ */
+uint64_t virtio_hypertrace_clock_host_hz_roughly(
+    const VirtIOHypertraceMoment *now)
+{
+    uint64_t hz = virtio_hypertrace_clock_host_hz(now);
+
+    if (!hz && now->ns > start.ns && now->host > start.host) {
+        hz = virtio_hypertrace_clock_mul_div(now->host - start.host,
+                                             NANOSECONDS_PER_SECOND,
+                                             now->ns - start.ns);
+    }
+    return hz;
+}
+
 /* The kernel's word on when this process began, in its ticks; 0 if none */
 static uint64_t process_start_ticks(void)
 {

@@ -8,6 +8,7 @@
  *   clock-tcg.c        QEMU's own ticks are the guest's counter
  *   clock-kvm.c        KVM tells a vCPU's
  *   clock-round.c      and has one for each vCPU
+ *   clock-line.c       what the guest itself is told
  */
 #include "qemu/osdep.h"
 #include "qemu/host-utils.h"
@@ -130,7 +131,7 @@ void virtio_hypertrace_clock_write(VirtIOHypertrace *ht, uint32_t cpu,
                                    uint16_t reason)
 {
     uint64_t error_ns = counter->error_ns;
-    uint64_t hz;
+    uint64_t hz, line_hz = 0;
     struct vht_clock_record r = {
         .mono_ns = cpu_to_le64(counter->ns),
         .counter = cpu_to_le64(counter->counter),
@@ -154,8 +155,14 @@ void virtio_hypertrace_clock_write(VirtIOHypertrace *ht, uint32_t cpu,
             hz = virtio_hypertrace_counter_scaled(counter, hz);
             r.counter_hz = cpu_to_le64(hz);
         }
+        line_hz = virtio_hypertrace_counter_scaled(counter,
+            virtio_hypertrace_clock_host_hz_roughly(moment));
     }
     r.error_ns = cpu_to_le32(MIN(error_ns, UINT32_MAX));
+    /* The first vCPU stands for all where they differ. */
+    if (cpu == VHT_CPU_NONE || cpu == 0) {
+        virtio_hypertrace_line_update(ht, &r, line_hz);
+    }
     virtio_hypertrace_vmm_clock(ht, &r);
 }
 

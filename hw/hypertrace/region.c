@@ -214,6 +214,9 @@ static void fill_header(VirtIOHypertrace *ht)
 
     h->version = cpu_to_le32(VHT_VERSION);
     h->header_size = cpu_to_le32(sizeof(*h));
+    if (virtio_hypertrace_clock_kind() != VHT_COUNTER_UNKNOWN) {
+        h->features |= cpu_to_le64(VHT_FEATURE_CLOCK_LINE);
+    }
     h->region_size = cpu_to_le64(r->size);
     h->guest_offset = cpu_to_le64(GUEST_OFFSET);
     h->guest_end = cpu_to_le64(r->guest_end);

@@ -187,6 +187,8 @@ uint64_t virtio_hypertrace_clock_now(void);
 VirtIOHypertraceMoment virtio_hypertrace_clock_moment(void);
 uint64_t virtio_hypertrace_clock_mul_div(uint64_t a, uint64_t b, uint64_t c);
 uint64_t virtio_hypertrace_clock_host_hz(const VirtIOHypertraceMoment *now);
+uint64_t virtio_hypertrace_clock_host_hz_roughly(
+    const VirtIOHypertraceMoment *now);
 uint64_t virtio_hypertrace_clock_process(uint64_t *error_ns);
 
 /* What is known of a vCPU's counter: the host's by a formula, or one moment. */
@@ -222,6 +224,27 @@ void virtio_hypertrace_round_ask(VirtIOHypertrace *ht, CPUState *cs,
                                  uint16_t reason);
 void virtio_hypertrace_round_drop(VirtIOHypertrace *ht);
 void virtio_hypertrace_round_forget(VirtIOHypertrace *ht, uint32_t index);
+
+/* clock-line.c: the counter as the host's time, for the guest. */
+
+/* From a value of the counter on: as in vht_clock_segment. */
+typedef struct VirtIOHypertraceSegment {
+    uint64_t counter;
+    uint64_t ns;
+    uint64_t mult;
+} VirtIOHypertraceSegment;
+
+typedef struct VirtIOHypertraceLine {
+    VirtIOHypertraceSegment segment[2]; /* as published; mult is 0: not yet */
+    uint64_t hz;                /* of the counter, as last known */
+    bool has_last;              /* a record since it goes on, namely this: */
+    uint64_t last_ns;
+    uint64_t last_counter;
+} VirtIOHypertraceLine;
+
+void virtio_hypertrace_line_update(VirtIOHypertrace *ht,
+                                   const struct vht_clock_record *r,
+                                   uint64_t hz);
 
 /* clock.c: when there is a clock record, and why. */
 
@@ -312,6 +335,7 @@ struct VirtIOHypertrace {
     VirtIOHypertraceVmm vmm;
     VirtIOHypertraceVcpus vcpus;
     VirtIOHypertraceClock clock;
+    VirtIOHypertraceLine line;
     VirtIOHypertraceDriver driver;
 
     VirtIOHypertraceReset *reset;

@@ -19,5 +19,6 @@ int main(int argc, char **argv)
     add_window_tests();
     add_marks_tests();
     add_vcpu_tests();
+    add_line_tests();
     return g_test_run();
 }

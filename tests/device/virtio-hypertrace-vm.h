@@ -114,5 +114,6 @@ void add_state_tests(void);
 void add_window_tests(void);
 void add_marks_tests(void);
 void add_vcpu_tests(void);
+void add_line_tests(void);
 
 #endif

@@ -153,7 +153,8 @@ static void test_header(void)
     Vm *vm = start_with_window("");
     struct vht_host_header *h = vm->header;
 
-    g_assert_cmphex(h->features, ==, VHT_FEATURE_WINDOW);
+    g_assert_cmphex(h->features, ==,
+                    VHT_FEATURE_WINDOW | VHT_FEATURE_CLOCK_LINE);
     g_assert_cmphex(h->region_size, ==, REGION_SIZE);
     g_assert_cmphex(h->guest_end, ==, GUEST_END);
     g_assert_cmphex(h->window_addr, ==, WINDOW_ADDR);
@@ -166,7 +167,7 @@ static void test_header(void)
 
     vm = vm_start(" ");
     h = vm->header;
-    g_assert_cmphex(h->features, ==, 0);
+    g_assert_cmphex(h->features, ==, VHT_FEATURE_CLOCK_LINE);
     g_assert_cmphex(h->guest_end, ==, VM_SIZE);
     g_assert_cmphex(h->window_size, ==, 0);
     g_assert_cmphex(h->window_offset[0], ==, 0);
