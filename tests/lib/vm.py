@@ -99,8 +99,8 @@ class Qmp:
                 return True
             except OSError:
                 return False
-        wait_for('the monitor socket', connect, 30)
-        self.receive(30)    # the greeting
+        wait_for('the monitor socket', connect)
+        self.receive(BOUND)    # the greeting
         self.call('qmp_capabilities')
 
     def receive(self, bound):
