@@ -46,6 +46,14 @@ def initramfs(kernel, directory, programs=(), modules=None):
     return out
 
 
+def headers(kernel):
+    """Where the headers of a kernel lie."""
+    with open(os.path.join(vm.BUILD, 'kernel-' + kernel, 'release')) as file:
+        release = file.read().strip()
+    return next(path for path in ('/lib/modules/%s/build' % release, '/usr/src/linux-headers-' + release)
+                if os.path.exists(os.path.join(path, 'Makefile')))
+
+
 class Guest(vm.Guest):
     """A test guest with LTTng; options are those of vm.Guest.
 
@@ -95,8 +103,12 @@ class Guest(vm.Guest):
         return self.sh(' && '.join('lttng --no-sessiond ' + command for command in commands), bound, check)
 
     def status(self, command):
-        """The exit status of one command, and what it printed."""
-        text = self.sh('lttng --no-sessiond %s; echo "status=$?"' % command)
+        """The exit status of one command of lttng, and what it printed."""
+        return self.try_sh('lttng --no-sessiond ' + command)
+
+    def try_sh(self, command):
+        """The exit status of a command, and what it printed."""
+        text = self.sh('%s; echo "status=$?"' % command)
         found = re.search(r'status=(\d+)\n$', text)
         return int(found.group(1)), text[:found.start()]
 
@@ -124,8 +136,14 @@ class Guest(vm.Guest):
 # LTTng's packets
 
 PACKET = struct.Struct('<I16sIQQQQQQQI')
-Packet = collections.namedtuple('Packet', 'magic uuid stream instance begin end content_size packet_size '
-                                          'sequence discarded cpu data')
+
+
+class Packet(collections.namedtuple('Packet', 'magic uuid stream instance begin end content_size packet_size '
+                                              'sequence discarded cpu data')):
+    """One packet; sizes are in bits, DATA is all of it."""
+
+    def __repr__(self):
+        return 'Packet(cpu %d, number %d, %d to %d)' % (self.cpu, self.sequence, self.begin, self.end)
 
 
 def packets(data):
@@ -168,7 +186,7 @@ def events(path, *options):
 
 # What a recording holds of it, put together here from its packets, without hypertrace
 
-META_SESSION, META_TEXT, PACKET_LTTNG = 11, 12, 6
+META_SESSION, META_TEXT, PACKET_LTTNG, SOURCE = 11, 12, 6, 5
 TEXT = struct.Struct('<16sIIQ')
 
 
@@ -249,3 +267,108 @@ def sessions(recording, name='vm'):
     for session in found.values():
         named[session.name].append(session)
     return named
+
+
+def unload(guest):
+    """Unload what a daemon that has ended left loaded: ours, then what only we needed."""
+    guest.sh('for m in vht_lttng vht_lttng_clock; do modprobe -r $m; done 2>/dev/null; for i in 1 2 3 4; do '
+             "for m in $(awk '/^lttng/ { print $1 }' /proc/modules); do rmmod $m; done; done 2>/dev/null; true")
+
+
+# Judging
+
+
+def problems(text, streams, first=None):
+    """What is wrong with the packets of one trace, whoever wrote it.
+
+    TEXT is its metadata, STREAMS {(channel, cpu): [Packet]}. FIRST: the sequence number that each
+    begins with, if that is known.
+    """
+    found = []
+    uuid = re.search(rb'uuid = "([-0-9a-f]+)"', text)
+    for (channel, cpu), chain in sorted(streams.items()):
+        what = 'channel %d cpu %d: ' % (channel, cpu)
+        before = None
+        for number, packet in enumerate(chain):
+            at = what + 'packet %d: ' % number
+            if not uuid or packet.uuid.hex() != uuid.group(1).decode().replace('-', ''):
+                found.append(at + 'its uuid is not that of the metadata')
+            if packet.begin > packet.end or (before and packet.begin < before.end):
+                found.append(at + 'its time goes back')
+            if not PACKET.size * 8 <= packet.content_size <= packet.packet_size:
+                found.append(at + 'its sizes are %d, %d' % (packet.content_size, packet.packet_size))
+            if packet.cpu != cpu or packet.instance != cpu or packet.stream != channel:
+                found.append(at + 'it is of channel %d, CPU %d, %d' % (packet.stream, packet.cpu, packet.instance))
+            wanted = before.sequence + 1 if before else first
+            if wanted is not None and packet.sequence != wanted:
+                found.append(at + 'its number is %d, not %d' % (packet.sequence, wanted))
+            before = packet
+    return found
+
+
+def stream_packets(trace):
+    """The packets of a trace's stream files: {(channel, cpu): [Packet]}."""
+    found = {}
+    for path in stream_files(trace).values():
+        for packet in packets(path):
+            found.setdefault((packet.stream, packet.instance), []).append(packet)
+    return found
+
+
+def between(events, begin, end):
+    """For each CPU, what lies between the first event with one text and the last with the other."""
+    found = collections.defaultdict(list)
+    for event in events:
+        found[event.cpu].append((event.name, event.text))
+    for cpu, chain in found.items():
+        at = [index for index, (_, text) in enumerate(chain) if begin in text]
+        to = [index for index, (_, text) in enumerate(chain) if end in text]
+        found[cpu] = chain[at[0]:to[-1] + 1] if at and to else []
+    return dict(found)
+
+
+def compare(one, other):
+    """Compare the events of one CPU in two sessions.
+
+    Each session has a probe of its own, called one after the other; an interrupt between the
+    two is told before the event in one session, and behind it in the other. So an event may lie
+    behind a few others there; else all is the same. Returns (difference, such events).
+    """
+    at = to = nested = 0
+    while at < len(one) and to < len(other):
+        if one[at] == other[to]:
+            at, to = at + 1, to + 1
+            continue
+        for first, second in ((one[at:at + 64], other[to:to + 64]), (other[to:to + 64], one[at:at + 64])):
+            if first[0] in second:
+                count = second.index(first[0])
+                if second[:count] == first[1:1 + count]:
+                    at, to, nested = at + count + 1, to + count + 1, nested + 1
+                    break
+        else:
+            return 'at %d: %s\nbut at %d: %s' % (at, one[at:at + 3], to, other[to:to + 3]), nested
+    if at < len(one) or to < len(other):
+        return 'only one has at its end: %s %s' % (one[at:at + 3], other[to:to + 3]), nested
+    return None, nested
+
+
+def uuid_of(metadata):
+    """The trace's uuid in metadata, in packets or as text."""
+    return re.search(rb'uuid = "([-0-9a-f]+)"', metadata).group(1)
+
+
+def marks(trace, cpu=None):
+    """The numbers of the lines that `workload marker /proc/lttng-logger` wrote (on a CPU), in the
+    order of the trace."""
+    return [int(match.group(1)) for match in (
+        re.search(r'number (\d+)', event.text) for event in vm.ctf(trace)
+        if event.name == 'lttng_logger' and cpu in (None, event.cpu)) if match]
+
+
+LOGGER = '/proc/lttng-logger'
+
+
+def make_marks(guest, count, *cpus):
+    """Make as many marks on each of these CPUs, at the same time."""
+    guest.sh(' '.join('taskset -c %d workload marker %s %d & all="$all $!";' % (cpu, LOGGER, count) for cpu in cpus) +
+             ' wait $all', bound=300)
