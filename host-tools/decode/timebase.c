@@ -669,8 +669,9 @@ static double source_slope(const struct timebase *timebase, const struct source_
 	for (size_t i = 0; clock->kind && i < G_N_ELEMENTS(ns_clocks); i++)
 		if (!strcmp(clock->kind, ns_clocks[i]))
 			return timebase->counter_hz / 1e9;
-	/* LTTng's own clock, and ours for it */
-	if (clock->source == VHT_SOURCE_LTTNG && !clock->kind)
+	/* LTTng's own clock, and ours for it; the spool's is CLOCK_MONOTONIC */
+	if ((clock->source == VHT_SOURCE_LTTNG || clock->source == VHT_SOURCE_SPOOL) &&
+	    !clock->kind)
 		return timebase->counter_hz / 1e9;
 	return 0;
 }
@@ -733,7 +734,7 @@ static void add_break(struct source_clock *clock, uint32_t part, const struct cl
 /* Whether packets of a type have pairs of their source's clock. */
 static bool has_pair(uint32_t type)
 {
-	return type == VHT_PACKET_FTRACE || type == VHT_PACKET_LTTNG;
+	return type == VHT_PACKET_FTRACE || type == VHT_PACKET_LTTNG || type == VHT_PACKET_SPOOL;
 }
 
 /* The pairs (clock, counter) of a stream's packets. */
@@ -802,7 +803,8 @@ static void collect_clocks(struct timebase *timebase)
 				g_ptr_array_index(generation->streams, j);
 
 			if ((stream->source == VHT_SOURCE_FTRACE ||
-			     stream->source == VHT_SOURCE_LTTNG) &&
+			     stream->source == VHT_SOURCE_LTTNG ||
+			     stream->source == VHT_SOURCE_SPOOL) &&
 			    stream->clock != VHT_CLOCK_HOST_MONOTONIC)
 				collect_source(timebase, generation, stream);
 			else if (stream->source == VHT_SOURCE_WINDOW)

@@ -95,6 +95,8 @@ static uint16_t type_source(uint32_t type)
 		return VHT_SOURCE_LTTNG;
 	case VHT_PACKET_WINDOW:
 		return VHT_SOURCE_WINDOW;
+	case VHT_PACKET_SPOOL:
+		return VHT_SOURCE_SPOOL;
 	default:
 		return 0;
 	}

@@ -66,6 +66,8 @@ const char *source_word(uint16_t source)
 		return "lttng";
 	case VHT_SOURCE_WINDOW:
 		return "window";
+	case VHT_SOURCE_SPOOL:
+		return "spool";
 	default:
 		return NULL;
 	}
