@@ -14,6 +14,7 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -69,6 +70,7 @@ void vht_publish(struct vht_producer *producer, u64 stuck)
 	WRITE_ONCE(shared->events_lost, cpu_to_le64(producer->lost + stuck));
 	WRITE_ONCE(shared->drain_counter, cpu_to_le64(vht_counter()));
 }
+EXPORT_SYMBOL_GPL(vht_publish);
 
 /* Takes from one stream, unless somebody else does; the number of packets. */
 static unsigned int vht_drain_stream(struct vht_producer *producer, unsigned int packets)
@@ -78,7 +80,8 @@ static unsigned int vht_drain_stream(struct vht_producer *producer, unsigned int
 
 	if (!raw_spin_trylock(&producer->lock))
 		return 0;
-	n = producer->source->ops->drain(producer, packets, how);
+	/* Another module's may go: whoever takes it away has the lock once, afterwards. */
+	n = READ_ONCE(producer->source->ops)->drain(producer, packets, how);
 	raw_spin_unlock(&producer->lock);
 	return n;
 }
@@ -90,9 +93,9 @@ static bool vht_drain_cpu(struct vht *vht, unsigned int cpu, unsigned int packet
 	unsigned int i;
 
 	for (i = 0; i < vht->source_count; i++) {
-		struct vht_producer *producer = &vht->sources[i].producers[cpu];
+		struct vht_producer *producer = vht_producer(&vht->sources[i], cpu);
 
-		if (vht_drain_stream(producer, packets) >= VHT_BUSY_PACKETS)
+		if (producer && vht_drain_stream(producer, packets) >= VHT_BUSY_PACKETS)
 			busy = true;
 	}
 	return busy;
@@ -158,6 +161,7 @@ static void vht_drain_timer(struct timer_list *timer)
 	WRITE_ONCE(self->drained, jiffies);
 	vht_drain_others(vht);
 	vht_metadata_poll(vht);
+	vht_external_poll(vht);
 	vht_drain_check_epoch(vht);
 
 	if (READ_ONCE(self->online))
@@ -175,6 +179,8 @@ static int vht_cpu_online(unsigned int cpu)
 	for (i = 0; i < vht->source_count; i++) {
 		struct vht_source *source = &vht->sources[i];
 
+		if (source->external)
+			continue;
 		/* No reason to keep a CPU from coming up. */
 		ret = source->ops->start(&source->producers[cpu]);
 		if (ret)
@@ -203,7 +209,7 @@ static int vht_cpu_offline(unsigned int cpu)
 	for (i = 0; i < vht->source_count; i++) {
 		struct vht_source *source = &vht->sources[i];
 
-		if (source->ops->stop)
+		if (!source->external && source->ops->stop)
 			source->ops->stop(&source->producers[cpu]);
 	}
 	return 0;
@@ -257,14 +263,13 @@ void vht_drain_stop(struct vht *vht)
 /* Takes all that is there; false if the ring was full. */
 static bool vht_drain_producer(struct vht_producer *producer, enum vht_drain how)
 {
-	struct vht_source *source = producer->source;
 	unsigned int runs = VHT_MAX_RUNS;
 	unsigned int n;
 	bool full;
 
 	do {
 		raw_spin_lock_bh(&producer->lock);
-		n = source->ops->drain(producer, VHT_RUN_PACKETS, how);
+		n = READ_ONCE(producer->source->ops)->drain(producer, VHT_RUN_PACKETS, how);
 		full = producer->full;
 		raw_spin_unlock_bh(&producer->lock);
 		cond_resched();
@@ -287,9 +292,13 @@ bool vht_drain_everything(struct vht *vht, enum vht_drain how)
 	bool all = true;
 	unsigned int i, cpu;
 
+	if (how == VHT_DRAIN_ALL)
+		vht_external_flush(vht, how);
 	for (i = 0; i < vht->source_count; i++) {
 		for_each_possible_cpu(cpu) {
-			if (!vht_drain_producer(&vht->sources[i].producers[cpu], how))
+			struct vht_producer *producer = vht_producer(&vht->sources[i], cpu);
+
+			if (producer && !vht_drain_producer(producer, how))
 				all = false;
 		}
 	}
@@ -315,10 +324,12 @@ void vht_drain_rescue(struct vht *vht, bool alone)
 		struct vht_source *source = &vht->sources[i];
 
 		for_each_possible_cpu(cpu) {
-			struct vht_producer *producer = &source->producers[cpu];
+			struct vht_producer *producer = vht_producer(source, cpu);
 
+			if (!producer)
+				continue;
 			if (raw_spin_trylock(&producer->lock)) {
-				source->ops->rescue(producer, alone, false);
+				READ_ONCE(source->ops)->rescue(producer, alone, false);
 				raw_spin_unlock(&producer->lock);
 				continue;
 			}
@@ -329,9 +340,20 @@ void vht_drain_rescue(struct vht *vht, bool alone)
 			 * it was about says @step.
 			 */
 			if (alone)
-				source->ops->rescue(producer, alone, true);
+				READ_ONCE(source->ops)->rescue(producer, alone, true);
 		}
 	}
+}
+
+/* The last packet of a stream; it says that no other follows. */
+static void vht_drain_put_last(struct vht_producer *producer)
+{
+	raw_spin_lock_bh(&producer->lock);
+	if (producer->source->external)
+		vht_external_last(producer);
+	else
+		producer->source->ops->last(producer);
+	raw_spin_unlock_bh(&producer->lock);
 }
 
 /**
@@ -350,14 +372,13 @@ void vht_drain_close(struct vht *vht)
 		struct vht_source *source = &vht->sources[i];
 
 		for_each_possible_cpu(cpu) {
-			struct vht_producer *producer = &source->producers[cpu];
+			struct vht_producer *producer = vht_producer(source, cpu);
 
-			raw_spin_lock_bh(&producer->lock);
-			source->ops->last(producer);
-			raw_spin_unlock_bh(&producer->lock);
-			source->ops->close(producer);
+			if (producer)
+				vht_drain_put_last(producer);
 		}
 	}
+	vht_drain_forget(vht);
 }
 
 /**
@@ -372,6 +393,8 @@ void vht_drain_forget(struct vht *vht)
 	unsigned int i, cpu;
 
 	for (i = 0; i < vht->source_count; i++) {
+		if (vht->sources[i].external)
+			continue;
 		for_each_possible_cpu(cpu)
 			vht->sources[i].ops->close(&vht->sources[i].producers[cpu]);
 	}

@@ -42,8 +42,16 @@ static struct vht_source *vht_new_source(struct vht *vht, const char *name)
 	struct vht_source *source = &vht->sources[vht->source_count];
 
 	source->name = name;
+	source->vht = vht;
 	source->producers = kvcalloc(nr_cpu_ids, sizeof(*source->producers), GFP_KERNEL);
 	return source->producers ? source : NULL;
+}
+
+/* The memory of the driver's own source for each CPU. */
+static int vht_alloc_cpus(struct vht_source *source)
+{
+	source->cpus = kvcalloc(nr_cpu_ids, source->ops->cpu_size, GFP_KERNEL);
+	return source->cpus ? 0 : -ENOMEM;
 }
 
 static int vht_open_ftrace(struct vht *vht, const char *name, const char *instance)
@@ -61,6 +69,31 @@ static int vht_open_ftrace(struct vht *vht, const char *name, const char *instan
 		return ret;
 	}
 	vht->source_count++;
+	return vht_alloc_cpus(source);
+}
+
+static int vht_open_heartbeat(struct vht *vht)
+{
+	struct vht_source *source = vht_new_source(vht, "heartbeat");
+
+	if (!source)
+		return -ENOMEM;
+	vht_heartbeat_open(source);
+	vht->source_count++;
+	return vht_alloc_cpus(source);
+}
+
+static int vht_open_external(struct vht *vht, u16 type)
+{
+	struct vht_source *source;
+
+	if (!vht_external_is_wanted(type))
+		return 0;
+	source = vht_new_source(vht, NULL);
+	if (!source)
+		return -ENOMEM;
+	vht_external_open(source, type);
+	vht->source_count++;
 	return 0;
 }
 
@@ -71,14 +104,15 @@ static void vht_close_sources(struct vht *vht)
 
 		if (source->type == VHT_SOURCE_FTRACE)
 			vht_ftrace_close(source);
+		kvfree(source->cpus);
 		kvfree(source->producers);
+		*source = (struct vht_source) {};
 	}
 }
 
 static int vht_open_sources(struct vht *vht)
 {
 	bool want_top = !strcmp(top, "on");
-	struct vht_source *source;
 	int ret;
 
 	if (!strcmp(top, "auto")) {
@@ -88,25 +122,14 @@ static int vht_open_sources(struct vht *vht)
 		return -EINVAL;
 	}
 	ret = vht_open_ftrace(vht, VHT_INSTANCE, VHT_INSTANCE);
-	if (ret)
-		return ret;
-	if (want_top) {
+	if (!ret && want_top)
 		ret = vht_open_ftrace(vht, VHT_TOP, NULL);
-		if (ret)
-			goto err;
-	}
-	if (vht_heartbeat_is_on()) {
-		source = vht_new_source(vht, "heartbeat");
-		ret = -ENOMEM;
-		if (!source)
-			goto err;
-		vht_heartbeat_open(source);
-		vht->source_count++;
-	}
-	return 0;
-
-err:
-	vht_close_sources(vht);
+	if (!ret && vht_heartbeat_is_on())
+		ret = vht_open_heartbeat(vht);
+	ret = ret ?: vht_open_external(vht, VHT_SOURCE_LTTNG);
+	ret = ret ?: vht_open_external(vht, VHT_SOURCE_SPOOL);
+	if (ret)
+		vht_close_sources(vht);
 	return ret;
 }
 
@@ -123,24 +146,41 @@ static void vht_page_work(struct work_struct *work)
 	vht_ftrace_fit_pages(container_of(work, struct vht, page_work));
 }
 
+/* Its streams are to begin: there is nothing yet. */
+static void vht_clear_source(struct vht_source *source)
+{
+	size_t size = source->ops->cpu_size;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct vht_producer *producer = &source->producers[cpu];
+
+		memset(producer, 0, sizeof(*producer));
+		if (source->external)
+			continue;
+		producer->priv = source->cpus + cpu * size;
+		memset(producer->priv, 0, size);
+	}
+}
+
 /* Divides the region and begins to fill it. */
 static int vht_start_streams(struct vht *vht)
 {
-	unsigned int i, cpu;
+	unsigned int i;
 	int ret;
 
-	for (i = 0; i < vht->source_count; i++) {
-		for_each_possible_cpu(cpu)
-			memset(&vht->sources[i].producers[cpu], 0,
-			       sizeof(struct vht_producer));
-	}
+	for (i = 0; i < vht->source_count; i++)
+		vht_clear_source(&vht->sources[i]);
 	vht->ending = false;
 	ret = vht_region_layout(vht);
 	if (ret)
 		return ret;
-	ret = vht_metadata_start(vht);
+	ret = vht_external_attach(vht);
 	if (ret)
 		goto err_region;
+	ret = vht_metadata_start(vht);
+	if (ret)
+		goto err_external;
 	ret = vht_drain_start(vht);
 	if (ret)
 		goto err_metadata;
@@ -155,6 +195,8 @@ err_drain:
 	vht_drain_close(vht);
 err_metadata:
 	vht_metadata_stop(vht);
+err_external:
+	vht_external_detach(vht);
 err_region:
 	vht_region_set_gone(vht);
 	dev_err(&vht->vdev->dev, "cannot start: %pe\n", ERR_PTR(ret));
@@ -176,6 +218,7 @@ static int vht_start(struct vht *vht)
 		vht_metadata_stop(vht);
 		cancel_work_sync(&vht->page_work);
 		vht_drain_close(vht);
+		vht_external_detach(vht);
 		vht_region_set_gone(vht);
 		dev_err(&vht->vdev->dev, "cannot start: %pe\n", ERR_PTR(ret));
 		return ret;
@@ -198,6 +241,7 @@ static void vht_renew(struct vht *vht)
 	vht_metadata_stop(vht);
 	cancel_work_sync(&vht->page_work);
 	vht_drain_forget(vht);
+	vht_external_detach(vht);
 	if (vht_start_streams(vht)) {
 		vht->running = false;
 		vht_control_stop(vht);
@@ -231,8 +275,10 @@ static void vht_stop(struct vht *vht, u32 reason)
 	vht_metadata_hurry(vht);
 	vht_metadata_stop(vht);
 	cancel_work_sync(&vht->page_work);
+	vht_external_flush(vht, VHT_DRAIN_CLOSE);
 	vht_metadata_close(vht);
 	vht_drain_close(vht);
+	vht_external_detach(vht);
 	vht_end_driver(vht, reason);
 	vht_region_set_gone(vht);
 	vht_control_say_gone(vht);
@@ -263,6 +309,7 @@ static int vht_probe(struct virtio_device *vdev)
 	ret = vht_region_map(vht);
 	if (ret)
 		goto err_free;
+	vht_clock_attach(vht);
 	ret = vht_open_sources(vht);
 	if (ret)
 		goto err_unmap;
@@ -276,6 +323,7 @@ static int vht_probe(struct virtio_device *vdev)
 err_sources:
 	vht_close_sources(vht);
 err_unmap:
+	vht_clock_detach(vht);
 	vht_region_unmap(vht);
 err_free:
 	kfree(vht);
@@ -294,6 +342,7 @@ static void vht_remove(struct virtio_device *vdev)
 	/* It has nothing to do any more, and does not wait for the lock. */
 	cancel_work_sync(&vht->renew_work);
 	vht_close_sources(vht);
+	vht_clock_detach(vht);
 	vht_region_unmap(vht);
 	kfree(vht);
 	mutex_unlock(&vht_one_lock);

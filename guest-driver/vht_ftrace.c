@@ -88,7 +88,7 @@ static unsigned long vht_ftrace_lost(struct trace_buffer *buffer, int cpu)
 /* Counts what was lost since the last look. */
 static void vht_ftrace_count(struct vht_producer *producer)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct trace_buffer *buffer = producer->source->buffer;
 	unsigned long lost = vht_ftrace_lost(buffer, producer->cpu);
 	unsigned long read = ring_buffer_read_events_cpu(buffer, producer->cpu);
@@ -108,7 +108,7 @@ static void vht_ftrace_count(struct vht_producer *producer)
 /* Puts the sub-buffer that was taken into the ring; room for it was reserved. */
 static void vht_ftrace_put(struct vht_producer *producer, const struct vht_pair *pair)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct vht_packet_info info = { .type = VHT_PACKET_FTRACE };
 	const struct vht_subbuf *subbuf = vht_read_page_data(&ftrace->page);
 	unsigned long commit = local_read(&subbuf->commit);
@@ -146,7 +146,7 @@ static void vht_ftrace_put(struct vht_producer *producer, const struct vht_pair 
 static bool vht_ftrace_take(struct vht_producer *producer, const struct vht_pair *pair,
 			    bool full, bool room)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct trace_buffer *buffer = producer->source->buffer;
 	unsigned long read;
 
@@ -171,7 +171,7 @@ static bool vht_ftrace_take(struct vht_producer *producer, const struct vht_pair
 /* Is it time for the begun sub-buffer? @took_full: sub-buffers were taken just now. */
 static bool vht_ftrace_is_old(struct vht_producer *producer, bool took_full)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	unsigned long age = msecs_to_jiffies(VHT_BEGUN_MS);
 	unsigned long looked_at = ftrace->looked_at;
 
@@ -194,7 +194,7 @@ static bool vht_ftrace_is_old(struct vht_producer *producer, bool took_full)
 static unsigned int vht_ftrace_drain(struct vht_producer *producer, unsigned int packets,
 				     enum vht_drain how)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct trace_buffer *buffer = producer->source->buffer;
 	struct vht_pair pair;
 	unsigned int n = 0;
@@ -314,7 +314,7 @@ static bool vht_pack_add(struct vht_pack *pack, const struct ring_buffer_event *
 static void vht_pack_put(struct vht_pack *pack, struct vht_producer *producer,
 			 const struct vht_pair *pair)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 
 	if (!pack->events)
 		return;
@@ -326,7 +326,9 @@ static void vht_pack_put(struct vht_pack *pack, struct vht_producer *producer,
 
 static bool vht_ftrace_has_room(struct vht_producer *producer)
 {
-	producer->full = vht_ring_reserve(&producer->ring, producer->ftrace.page_size);
+	const struct vht_ftrace_cpu *ftrace = producer->priv;
+
+	producer->full = vht_ring_reserve(&producer->ring, ftrace->page_size);
 	return !producer->full;
 }
 
@@ -334,9 +336,10 @@ static bool vht_ftrace_has_room(struct vht_producer *producer)
 static void vht_ftrace_take_events(struct vht_producer *producer)
 {
 	struct trace_buffer *buffer = producer->source->buffer;
+	const struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct vht_pack pack = {
-		.subbuf = vht_read_page_data(&producer->ftrace.page),
-		.room = producer->ftrace.page_size - sizeof(struct vht_subbuf),
+		.subbuf = vht_read_page_data(&ftrace->page),
+		.room = ftrace->page_size - sizeof(struct vht_subbuf),
 	};
 	unsigned long left = ring_buffer_entries_cpu(buffer, producer->cpu);
 	struct vht_pair pair;
@@ -368,7 +371,7 @@ static void vht_ftrace_take_events(struct vht_producer *producer)
 /* Ends what the stopped holder of the lock was about; false: that cannot be. */
 static bool vht_ftrace_end_step(struct vht_producer *producer)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct trace_buffer *buffer = producer->source->buffer;
 	unsigned long read = ring_buffer_read_events_cpu(buffer, producer->cpu);
 	struct vht_pair pair;
@@ -414,9 +417,10 @@ static bool vht_ftrace_end_step(struct vht_producer *producer)
 static void vht_ftrace_rescue(struct vht_producer *producer, bool alone, bool stopped)
 {
 	struct trace_buffer *buffer = producer->source->buffer;
+	const struct vht_ftrace_cpu *ftrace = producer->priv;
 	u64 stuck = 0;
 
-	if (!producer->ftrace.page.page)
+	if (!ftrace->page.page)
 		return;
 	if (!stopped || vht_ftrace_end_step(producer)) {
 		/*
@@ -461,7 +465,7 @@ static void vht_ftrace_last(struct vht_producer *producer)
 
 static int vht_ftrace_start(struct vht_producer *producer)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct trace_buffer *buffer = producer->source->buffer;
 	struct vht_read_page page;
 	int ret;
@@ -488,7 +492,9 @@ static int vht_ftrace_start(struct vht_producer *producer)
 
 static void vht_ftrace_close_cpu(struct vht_producer *producer)
 {
-	vht_read_page_free(producer->source->buffer, producer->cpu, &producer->ftrace.page);
+	struct vht_ftrace_cpu *ftrace = producer->priv;
+
+	vht_read_page_free(producer->source->buffer, producer->cpu, &ftrace->page);
 }
 
 static const struct vht_source_ops vht_ftrace_ops = {
@@ -497,11 +503,12 @@ static const struct vht_source_ops vht_ftrace_ops = {
 	.last = vht_ftrace_last,
 	.rescue = vht_ftrace_rescue,
 	.close = vht_ftrace_close_cpu,
+	.cpu_size = sizeof(struct vht_ftrace_cpu),
 };
 
 static void vht_ftrace_fit_page(struct vht_producer *producer)
 {
-	struct vht_ftrace_cpu *ftrace = &producer->ftrace;
+	struct vht_ftrace_cpu *ftrace = producer->priv;
 	struct trace_buffer *buffer = producer->source->buffer;
 	struct vht_read_page page, old;
 	size_t size;

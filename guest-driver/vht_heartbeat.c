@@ -51,7 +51,7 @@ u64 vht_heartbeat_ring_size(void)
 /* Puts the batch into the ring; false if there is no room. */
 static bool vht_heartbeat_put(struct vht_producer *producer)
 {
-	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+	struct vht_heartbeat_cpu *beat = producer->priv;
 	struct vht_packet_info info = { .type = VHT_PACKET_HEARTBEAT };
 	size_t size = beat->count * sizeof(*beat->batch);
 
@@ -78,7 +78,7 @@ static bool vht_heartbeat_put(struct vht_producer *producer)
 
 static void vht_heartbeat_make(struct vht_producer *producer, u64 records)
 {
-	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+	struct vht_heartbeat_cpu *beat = producer->priv;
 
 	while (records--) {
 		u64 number = beat->next++;
@@ -96,9 +96,8 @@ static void vht_heartbeat_make(struct vht_producer *producer, u64 records)
 
 static enum hrtimer_restart vht_heartbeat_tick(struct hrtimer *timer)
 {
-	struct vht_producer *producer = container_of(timer, struct vht_producer,
-						     heartbeat.timer);
-	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+	struct vht_heartbeat_cpu *beat = container_of(timer, struct vht_heartbeat_cpu, timer);
+	struct vht_producer *producer = beat->producer;
 	u64 due;
 
 	/* Somebody empties the stream: the next tick makes up for this one. */
@@ -123,13 +122,14 @@ next:
 
 static int vht_heartbeat_start(struct vht_producer *producer)
 {
-	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+	struct vht_heartbeat_cpu *beat = producer->priv;
 
 	if (!beat->batch) {
 		beat->batch = kcalloc(VHT_BATCH, sizeof(*beat->batch), GFP_KERNEL);
 		if (!beat->batch)
 			return -ENOMEM;
 	}
+	beat->producer = producer;
 	beat->online = true;
 	beat->start = ktime_get();
 	beat->made = 0;
@@ -141,16 +141,18 @@ static int vht_heartbeat_start(struct vht_producer *producer)
 
 static void vht_heartbeat_stop(struct vht_producer *producer)
 {
-	if (!producer->heartbeat.online)
+	struct vht_heartbeat_cpu *beat = producer->priv;
+
+	if (!beat->online)
 		return;
-	hrtimer_cancel(&producer->heartbeat.timer);
-	producer->heartbeat.online = false;
+	hrtimer_cancel(&beat->timer);
+	beat->online = false;
 }
 
 static unsigned int vht_heartbeat_drain(struct vht_producer *producer, unsigned int packets,
 					enum vht_drain how)
 {
-	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+	struct vht_heartbeat_cpu *beat = producer->priv;
 	unsigned int n = beat->count ? 1 : 0;
 	u64 stuck = 0;
 
@@ -193,7 +195,7 @@ static void vht_heartbeat_last(struct vht_producer *producer)
 
 static void vht_heartbeat_rescue(struct vht_producer *producer, bool alone, bool stopped)
 {
-	struct vht_heartbeat_cpu *beat = &producer->heartbeat;
+	struct vht_heartbeat_cpu *beat = producer->priv;
 
 	if (!beat->batch)
 		return;
@@ -213,8 +215,10 @@ static void vht_heartbeat_rescue(struct vht_producer *producer, bool alone, bool
 
 static void vht_heartbeat_close(struct vht_producer *producer)
 {
-	kfree(producer->heartbeat.batch);
-	producer->heartbeat.batch = NULL;
+	struct vht_heartbeat_cpu *beat = producer->priv;
+
+	kfree(beat->batch);
+	beat->batch = NULL;
 }
 
 static const struct vht_source_ops vht_heartbeat_ops = {
@@ -224,6 +228,7 @@ static const struct vht_source_ops vht_heartbeat_ops = {
 	.last = vht_heartbeat_last,
 	.rescue = vht_heartbeat_rescue,
 	.close = vht_heartbeat_close,
+	.cpu_size = sizeof(struct vht_heartbeat_cpu),
 };
 
 /**

@@ -8,6 +8,7 @@
  *   vht_drain.c      when sources are emptied, on which CPU
  *   vht_ftrace.c     source: the ring buffer of an ftrace instance
  *   vht_heartbeat.c  source: numbered records, for tests
+ *   vht_external.c   sources that other modules bring (vht_source.h)
  *   vht_metadata.c   what is needed to decode the rest, and who sends it
  *   vht_records.c    its records on their way into packets
  *   vht_formats.c    in it: formats of events
@@ -16,6 +17,7 @@
  *   vht_files.c      reading tracefs and procfs with nothing mounted
  *   vht_control.c    messages from and to the device
  *   vht_end.c        the end of the guest: shutdown, reboot, kexec, panic
+ *   vht_clock.c      the host's time, for other modules (vht_clock.h)
  */
 #ifndef VHT_INTERNAL_H
 #define VHT_INTERNAL_H
@@ -35,15 +37,9 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#if defined(CONFIG_X86)
-#include <asm/tsc.h>
-#elif defined(CONFIG_ARM64)
-#include <asm/barrier.h>
-#include <asm/sysreg.h>
-#endif
-
 #include "compat.h"
 #include "vht_ring.h"
+#include "vht_source.h"
 
 /* Positions and counters are words that a store writes whole. */
 #ifndef CONFIG_64BIT
@@ -52,42 +48,10 @@
 
 #define VHT_DRIVER_VERSION	"0.1.0"
 
-/* Sources: the instance, the top-level buffer, the heartbeat. */
-#define VHT_MAX_SOURCES		3
+/* Sources: the instance, the top-level buffer, the heartbeat, LTTng, the spool. */
+#define VHT_MAX_SOURCES		5
 #define VHT_INSTANCE		"hypertrace"
 #define VHT_TOP			"top"
-
-struct vht;
-struct vht_source;
-
-/**
- * enum vht_drain - how much of a source is taken
- *
- * @VHT_DRAIN_LAZY: whole sub-buffers, and the begun one when it has grown old
- * @VHT_DRAIN_ALL: everything
- * @VHT_DRAIN_CLOSE: everything; what the ring has no room for is thrown away and
- *                   counted as lost
- */
-enum vht_drain {
-	VHT_DRAIN_LAZY,
-	VHT_DRAIN_ALL,
-	VHT_DRAIN_CLOSE,
-};
-
-/**
- * enum vht_step - what the holder of a producer's lock is about
- *
- * A panic stops a CPU wherever that is, and goes on from there: see vht_end.c.
- *
- * @VHT_STEP_NONE: nothing that cannot be left as it is
- * @VHT_STEP_TAKING: data is, or is about to be, or was just taken from the source
- * @VHT_STEP_PUTTING: taken data is put into the ring
- */
-enum vht_step {
-	VHT_STEP_NONE,
-	VHT_STEP_TAKING,
-	VHT_STEP_PUTTING,
-};
 
 /**
  * struct vht_ftrace_cpu - what the ftrace source knows of one CPU
@@ -115,6 +79,7 @@ struct vht_ftrace_cpu {
 /**
  * struct vht_heartbeat_cpu - what the heartbeat source knows of one CPU
  *
+ * @producer: its stream
  * @timer: makes records
  * @online: the CPU is online
  * @start: when the first record was due
@@ -125,6 +90,7 @@ struct vht_ftrace_cpu {
  * @put_at: jiffies of the last packet
  */
 struct vht_heartbeat_cpu {
+	struct vht_producer *producer;
 	struct hrtimer timer;
 	bool online;
 	ktime_t start;
@@ -133,90 +99,6 @@ struct vht_heartbeat_cpu {
 	struct vht_heartbeat *batch;
 	unsigned int count;
 	unsigned long put_at;
-};
-
-/**
- * struct vht_producer - a stream and the place it comes from
- *
- * @lock: serializes all that follows. Taken with trylock in softirq, so that no
- *        CPU ever waits for another there, and with bottom halves off elsewhere
- * @ring: the stream
- * @vht: the device
- * @source: where the data comes from, NULL for metadata
- * @cpu: whose data it is
- * @events: put into the ring so far
- * @lost: events that never came to the ring
- * @full: the ring had no room for the next packet
- * @step: VHT_STEP_*, of the holder of @lock
- * @holder: the CPU that holds @lock, while @step is not VHT_STEP_NONE
- * @before: @ring and @events as they were before @step became VHT_STEP_PUTTING
- */
-struct vht_producer {
-	raw_spinlock_t lock;
-	struct vht_ring ring;
-	struct vht *vht;
-	struct vht_source *source;
-	unsigned int cpu;
-	u64 events;
-	u64 lost;
-	bool full;
-	enum vht_step step;
-	unsigned int holder;
-	struct {
-		u64 head;
-		u64 sequence;
-		u64 events;
-	} before;
-	union {
-		struct vht_ftrace_cpu ftrace;
-		struct vht_heartbeat_cpu heartbeat;
-	};
-};
-
-/**
- * struct vht_source_ops - what a source can do
- *
- * @start: get ready for the data of a CPU that is, or comes, online. Process
- *         context, on that CPU; called again when it comes back
- * @stop: the CPU goes offline. Process context, on that CPU
- * @drain: take data, at most so many packets; the producer's lock is held.
- *         Returns the number of packets
- * @last: put the last packet, which holds nothing; the producer's lock is held
- * @rescue: take all, in any context; the producer's lock is held, or was taken over from a
- *          CPU that was stopped (@stopped)
- * @close: give back what belongs to a CPU. Process context
- */
-struct vht_source_ops {
-	int (*start)(struct vht_producer *producer);
-	void (*stop)(struct vht_producer *producer);
-	unsigned int (*drain)(struct vht_producer *producer, unsigned int packets,
-			      enum vht_drain how);
-	void (*last)(struct vht_producer *producer);
-	void (*rescue)(struct vht_producer *producer, bool alone, bool stopped);
-	void (*close)(struct vht_producer *producer);
-};
-
-/**
- * struct vht_source - where data comes from
- *
- * @name: of the streams
- * @type: VHT_SOURCE_*
- * @clock: VHT_CLOCK_*
- * @ops: what it can do
- * @producers: one for each possible CPU, by CPU number
- * @buffer: ftrace: the ring buffer
- * @array: ftrace: the instance, NULL for the top-level one
- * @file: ftrace: an event of the instance; as long as we have it, the instance stays
- */
-struct vht_source {
-	const char *name;
-	u16 type;
-	u32 clock;
-	const struct vht_source_ops *ops;
-	struct vht_producer *producers;
-	struct trace_buffer *buffer;
-	struct trace_array *array;
-	struct trace_event_file *file;
 };
 
 /* A CPU's drain timer: vht_drain.c. */
@@ -261,7 +143,7 @@ struct vht_records {
 	size_t len;
 	struct vht_meta *open;		/* text record that may grow */
 	u64 begin;			/* guest counter at the first record */
-	bool wait;			/* for room; else what has none is dropped */
+	bool wait;			/* for room; else the sender is told */
 };
 
 /* The message queues: vht_control.c. */
@@ -332,32 +214,11 @@ struct vht {
 	struct vht_control control;
 };
 
-/* The guest counter, in ticks; 0 where the architecture has none that we know. */
-static inline u64 vht_counter(void)
+/* The producer of @cpu's data, NULL: another's is the only one. */
+static inline struct vht_producer *vht_producer(const struct vht_source *source,
+						unsigned int cpu)
 {
-#if defined(CONFIG_X86)
-	return rdtsc_ordered();
-#elif defined(CONFIG_ARM64)
-	isb();
-	return read_sysreg(cntvct_el0);
-#else
-	return 0;
-#endif
-}
-
-/* Says what the holder of the lock does now; before all that it does then. */
-static inline void vht_set_step(struct vht_producer *producer, enum vht_step step)
-{
-	if (step == VHT_STEP_PUTTING) {
-		producer->before.head = producer->ring.head;
-		producer->before.sequence = producer->ring.sequence;
-		producer->before.events = producer->events;
-	}
-	producer->holder = raw_smp_processor_id();
-	/* Who looks does so from this CPU, or when this CPU stands still. */
-	barrier();
-	WRITE_ONCE(producer->step, step);
-	barrier();
+	return source->single && cpu ? NULL : &source->producers[cpu];
 }
 
 /* vht_region.c */
@@ -375,7 +236,6 @@ bool vht_drain_everything(struct vht *vht, enum vht_drain how);
 void vht_drain_rescue(struct vht *vht, bool alone);
 void vht_drain_close(struct vht *vht);
 void vht_drain_forget(struct vht *vht);
-void vht_publish(struct vht_producer *producer, u64 stuck);
 
 /* vht_ftrace.c */
 int vht_ftrace_open(struct vht_source *source, const char *instance);
@@ -386,6 +246,16 @@ void vht_ftrace_fit_pages(struct vht *vht);
 bool vht_heartbeat_is_on(void);
 void vht_heartbeat_open(struct vht_source *source);
 u64 vht_heartbeat_ring_size(void);
+
+/* vht_external.c */
+bool vht_external_is_wanted(u16 type);
+void vht_external_open(struct vht_source *source, u16 type);
+int vht_external_attach(struct vht *vht);
+void vht_external_detach(struct vht *vht);
+void vht_external_flush(struct vht *vht, enum vht_drain how);
+void vht_external_last(struct vht_producer *producer);
+void vht_external_poll(struct vht *vht);
+int vht_external_send_set(struct vht *vht, struct vht_records *records);
 
 /* vht_files.c */
 int vht_files_init(void);
@@ -434,10 +304,7 @@ int vht_metadata_put(struct vht_metadata *metadata, const struct vht_packet_info
 bool vht_metadata_has_room(const struct vht_metadata *metadata);
 
 /* vht_records.c */
-int vht_records_flush(struct vht_records *records);
-struct vht_meta *vht_records_begin(struct vht_records *records, u32 type, u64 arg, size_t size);
-int vht_records_add(struct vht_records *records, u32 type, u64 arg, const void *payload,
-		    size_t size);
+int vht_records_wait(struct vht_records *records);
 int vht_records_add_line(struct vht_records *records, u32 type, const char *line, size_t len);
 int vht_records_add_file(struct vht_records *records, u32 type, vht_file_read read,
 			 const char *path, loff_t first,
@@ -464,6 +331,10 @@ void vht_control_close(struct vht *vht);
 void vht_control_reopen(struct vht *vht);
 void vht_control_say_gone(struct vht *vht);
 void vht_control_stop(struct vht *vht);
+
+/* vht_clock.c */
+void vht_clock_attach(struct vht *vht);
+void vht_clock_detach(struct vht *vht);
 
 /* vht_end.c */
 int vht_end_start(struct vht *vht);

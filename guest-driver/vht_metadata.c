@@ -183,6 +183,9 @@ static int vht_send_clock(struct vht_records *records, const struct vht_source *
 	if (source->clock == VHT_CLOCK_COUNTER)
 		return vht_send_env(records, key, "counter");
 
+	if (source->external)
+		return vht_send_env(records, key, "%s",
+				    source->type == VHT_SOURCE_LTTNG ? "lttng" : "mono");
 	if (source->array)
 		snprintf(path, sizeof(path), "instances/%s/trace_clock", source->name);
 	else
@@ -235,6 +238,7 @@ static int vht_send_set(struct vht *vht, struct vht_records *records)
 	records->len = 0;
 	ret = vht_records_add(records, VHT_META_BEGIN, set, NULL, 0);
 	ret = ret ?: vht_send_environment(vht, records);
+	ret = ret ?: vht_external_send_set(vht, records);
 	ret = ret ?: vht_formats_add_all(vht, records);
 	ret = ret ?: vht_records_flush(records);
 	if (!ret) {

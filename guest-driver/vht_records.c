@@ -4,6 +4,7 @@
  * room for the packet the sender sleeps; the drain timers look for room.
  */
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
@@ -26,13 +27,35 @@ static void vht_records_stamp(const struct vht_records *records, struct vht_pack
 }
 
 /**
- * vht_records_flush - put what was collected into the ring
+ * vht_records_wait - wait until there is room
  *
- * @records: the records; empty afterwards
+ * @records: the records
  *
  * Context: process.
  *
  * Return: 0, or -EINTR: another set was asked for, give up this one.
+ */
+int vht_records_wait(struct vht_records *records)
+{
+	struct vht_metadata *metadata = records->metadata;
+
+	WRITE_ONCE(metadata->waiting, true);
+	wake_up(&metadata->wait);
+	wait_event_idle(metadata->wait, vht_metadata_has_room(metadata) ||
+			vht_records_is_interrupted(records));
+	WRITE_ONCE(metadata->waiting, false);
+	return vht_records_is_interrupted(records) ? -EINTR : 0;
+}
+
+/**
+ * vht_records_flush - put what was collected into the ring
+ *
+ * @records: the records; empty afterwards, unless there was no room
+ *
+ * Context: process.
+ *
+ * Return: 0; -EINTR: another set was asked for, give up this one; -ENOSPC: there is no room,
+ * and the sender does not wait.
  */
 int vht_records_flush(struct vht_records *records)
 {
@@ -47,19 +70,18 @@ int vht_records_flush(struct vht_records *records)
 	for (;;) {
 		vht_records_stamp(records, &info);
 		ret = vht_metadata_put(metadata, &info, records->buf, records->len);
-		if (ret != -ENOSPC || !records->wait)
+		if (ret != -ENOSPC)
 			break;
-		WRITE_ONCE(metadata->waiting, true);
-		wake_up(&metadata->wait);
-		wait_event_idle(metadata->wait, vht_metadata_has_room(metadata) ||
-				vht_records_is_interrupted(records));
-		WRITE_ONCE(metadata->waiting, false);
-		if (vht_records_is_interrupted(records))
-			return -EINTR;
+		if (!records->wait)
+			return ret;
+		ret = vht_records_wait(records);
+		if (ret)
+			return ret;
 	}
 	records->len = 0;
 	return 0;
 }
+EXPORT_SYMBOL_GPL(vht_records_flush);
 
 /**
  * vht_records_begin - begin a record
@@ -97,6 +119,7 @@ struct vht_meta *vht_records_begin(struct vht_records *records, u32 type, u64 ar
 	records->open = NULL;
 	return meta;
 }
+EXPORT_SYMBOL_GPL(vht_records_begin);
 
 /**
  * vht_records_add - add a record
@@ -119,6 +142,7 @@ int vht_records_add(struct vht_records *records, u32 type, u64 arg, const void *
 	memcpy(meta + 1, payload, size);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(vht_records_add);
 
 /**
  * vht_records_add_line - add a line to a record of text, or begin another if that is full

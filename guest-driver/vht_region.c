@@ -18,6 +18,10 @@
 #define VHT_METADATA_MIN	SZ_512K
 #define VHT_METADATA_MAX	SZ_8M
 
+/* Of the spool. */
+#define VHT_SPOOL_MIN		SZ_256K
+#define VHT_SPOOL_MAX		SZ_32M
+
 /* The least that is of use to a CPU; room for some sub-buffers in any case. */
 #define VHT_RING_MIN		SZ_64K
 
@@ -221,10 +225,44 @@ static void vht_layout_stream(struct vht *vht, struct vht_layout *layout,
 	layout->offset += size;
 }
 
-/* Bytes of ring for each CPU of @source, given what the ftrace sources get. */
-static u64 vht_source_ring_size(const struct vht_source *source, u64 ftrace_size)
+/* Does the source take an equal share of what the others leave? */
+static bool vht_source_shares(const struct vht_source *source)
 {
-	return source->type == VHT_SOURCE_FTRACE ? ftrace_size : vht_heartbeat_ring_size();
+	return source->type == VHT_SOURCE_FTRACE || source->type == VHT_SOURCE_LTTNG;
+}
+
+static unsigned int vht_source_streams(const struct vht_source *source)
+{
+	return source->single ? 1 : num_possible_cpus();
+}
+
+/* Bytes of each ring of @source; 0: a share. */
+static u64 vht_source_ring_size(const struct vht_source *source, u64 guest_size)
+{
+	if (vht_source_shares(source))
+		return 0;
+	if (source->type == VHT_SOURCE_SPOOL)
+		return clamp_t(u64, ALIGN_DOWN(guest_size / 8, PAGE_SIZE), VHT_SPOOL_MIN,
+			       VHT_SPOOL_MAX);
+	return vht_heartbeat_ring_size();
+}
+
+/* Makes the streams of a source. @share: bytes of ring that it gets if it shares. */
+static void vht_layout_source(struct vht *vht, struct vht_layout *layout,
+			      struct vht_source *source, u64 guest_size, u64 share)
+{
+	u64 size = vht_source_ring_size(source, guest_size) ?: share;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct vht_producer *producer = vht_producer(source, cpu);
+
+		if (!producer)
+			continue;
+		producer->source = source;
+		vht_layout_stream(vht, layout, producer, source->single ? VHT_CPU_NONE : cpu, 0,
+				  size);
+	}
 }
 
 /**
@@ -233,7 +271,7 @@ static u64 vht_source_ring_size(const struct vht_source *source, u64 ftrace_size
  * @vht: the device; its sources are open and have their producers
  *
  * One stream of metadata, and for each source one a possible CPU: a table that
- * never changes is what makes CPU hotplug simple. ftrace's streams share what
+ * never changes is what makes CPU hotplug simple. ftrace's streams and LTTng's share what
  * the others leave.
  *
  * Return: 0 or a negative error number; what was wrong is in the log.
@@ -243,10 +281,10 @@ int vht_region_layout(struct vht *vht)
 	struct vht_guest_header *header = vht_guest_header(vht);
 	struct device *dev = &vht->vdev->dev;
 	unsigned int cpus = num_possible_cpus();
-	u64 guest_size, metadata_size, table_size, rest, ftrace_size = 0;
-	unsigned int i, cpu, ftrace_sources = 0;
+	u64 guest_size, metadata_size, table_size, rest, share = 0;
+	unsigned int i, sharers = 0;
 	struct vht_layout layout = {};
-	u32 count = 1 + vht->source_count * cpus;
+	u32 count = 1;
 	int ret;
 
 	ret = vht_region_check(vht, &layout.host);
@@ -257,6 +295,8 @@ int vht_region_layout(struct vht *vht)
 			layout.host.guest_offset, vht->guest_offset);
 		return -EINVAL;
 	}
+	for (i = 0; i < vht->source_count; i++)
+		count += vht_source_streams(&vht->sources[i]);
 	if (count > VHT_MAX_STREAMS - VHT_STREAM_ID_GUEST ||
 	    count > layout.host.consumer_count - min_t(u32, VHT_STREAM_ID_GUEST,
 						       layout.host.consumer_count)) {
@@ -271,19 +311,17 @@ int vht_region_layout(struct vht *vht)
 	table_size = PAGE_ALIGN(sizeof(*header) + count * sizeof(struct vht_stream));
 	rest = table_size + metadata_size;
 	for (i = 0; i < vht->source_count; i++) {
-		if (vht->sources[i].type == VHT_SOURCE_FTRACE)
-			ftrace_sources++;
-		else
-			rest += cpus * vht_heartbeat_ring_size();
+		const struct vht_source *source = &vht->sources[i];
+
+		sharers += vht_source_shares(source);
+		rest += vht_source_streams(source) * vht_source_ring_size(source, guest_size);
 	}
 	if (rest < guest_size)
-		ftrace_size = ALIGN_DOWN((guest_size - rest) / (ftrace_sources * cpus),
-					 PAGE_SIZE);
-	if (ftrace_size < VHT_RING_MIN) {
+		share = ALIGN_DOWN((guest_size - rest) / (sharers * cpus), PAGE_SIZE);
+	if (share < VHT_RING_MIN) {
 		dev_err(dev,
 			"region too small: size=%#llx ours=%#llx cpus=%u: each CPU needs %#x bytes, has %#llx\n",
-			vht->size, guest_size, cpus, VHT_RING_MIN * ftrace_sources,
-			ftrace_size * ftrace_sources);
+			vht->size, guest_size, cpus, VHT_RING_MIN * sharers, share * sharers);
 		return -ENOSPC;
 	}
 
@@ -313,21 +351,14 @@ int vht_region_layout(struct vht *vht)
 	layout.offset = vht->guest_offset + table_size;
 	vht_layout_stream(vht, &layout, &vht->metadata.producer, VHT_CPU_NONE,
 			  VHT_STREAM_KEEP_OLDEST, metadata_size);
-	for (i = 0; i < vht->source_count; i++) {
-		struct vht_source *source = &vht->sources[i];
-
-		for_each_possible_cpu(cpu) {
-			source->producers[cpu].source = source;
-			vht_layout_stream(vht, &layout, &source->producers[cpu], cpu, 0,
-					  vht_source_ring_size(source, ftrace_size));
-		}
-	}
+	for (i = 0; i < vht->source_count; i++)
+		vht_layout_source(vht, &layout, &vht->sources[i], guest_size, share);
 
 	WRITE_ONCE(header->magic, cpu_to_le64(VHT_GUEST_MAGIC));
 	/* Partner: the acquire load of state in a reader [R5]. */
 	virt_store_release(&header->state, cpu_to_le32(VHT_GUEST_READY));
 	dev_info(dev, "region: %llu MiB, %u streams, %llu KiB for each CPU's events\n",
-		 vht->size >> 20, count, ftrace_size * ftrace_sources >> 10);
+		 vht->size >> 20, count, share * sharers >> 10);
 	return 0;
 }
 

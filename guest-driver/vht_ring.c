@@ -12,6 +12,7 @@
 #ifdef __KERNEL__
 #include <linux/align.h>
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <asm/barrier.h>
@@ -99,6 +100,7 @@ bool vht_ring_has_room(const struct vht_ring *ring, size_t content_size)
 
 	return size && vht_ring_need(ring, size) - limit <= ring->size;
 }
+EXPORT_SYMBOL_GPL(vht_ring_has_room);
 
 static struct vht_packet *vht_ring_at(const struct vht_ring *ring, u64 position)
 {
@@ -175,19 +177,40 @@ int vht_ring_reserve(struct vht_ring *ring, size_t content_size)
 	virt_wmb();
 	return 0;
 }
+EXPORT_SYMBOL_GPL(vht_ring_reserve);
 
 /**
- * vht_ring_commit - put a packet where room was reserved
+ * vht_ring_content - where the content of the next packet goes
+ *
+ * @ring: the ring; room for the packet was reserved
+ * @content_size: bytes that the content will have
+ *
+ * For a caller that gathers the content from several places; vht_ring_finish() is next.
+ *
+ * Context: as vht_ring_reserve().
+ *
+ * Return: the place, in the region. Nobody but the caller writes there, but what is read
+ * there is not to be relied on.
+ */
+u8 *vht_ring_content(const struct vht_ring *ring, size_t content_size)
+{
+	u64 size = vht_ring_packet_size(ring, content_size);
+
+	return (u8 *)(vht_ring_at(ring, ring->head + vht_ring_pad(ring, size)) + 1);
+}
+EXPORT_SYMBOL_GPL(vht_ring_content);
+
+/**
+ * vht_ring_finish - put a packet whose content is in place
  *
  * @ring: the ring
  * @info: what its header says
- * @content: what it holds
- * @content_size: bytes of it, no more than were reserved; 0 is allowed
+ * @content_size: as given to vht_ring_content()
  *
  * Context: as vht_ring_reserve().
  */
-void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
-		     const void *content, size_t content_size)
+void vht_ring_finish(struct vht_ring *ring, const struct vht_packet_info *info,
+		     size_t content_size)
 {
 	u64 size = vht_ring_packet_size(ring, content_size);
 	struct vht_stream *shared = ring->shared;
@@ -219,7 +242,6 @@ void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
 		.clock = cpu_to_le64(info->clock),
 		.counter = cpu_to_le64(info->counter),
 	};
-	memcpy(packet + 1, content, content_size);
 
 	/* Sequence numbers are the count of packets: both begin at 0. */
 	ring->sequence++;
@@ -227,6 +249,24 @@ void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
 	WRITE_ONCE(shared->packets, cpu_to_le64(ring->sequence));
 	/* Partner: the acquire load of head in the reader [S4]. */
 	virt_store_release(&shared->head, cpu_to_le64(ring->head));
+}
+EXPORT_SYMBOL_GPL(vht_ring_finish);
+
+/**
+ * vht_ring_commit - put a packet where room was reserved
+ *
+ * @ring: the ring
+ * @info: what its header says
+ * @content: what it holds
+ * @content_size: bytes of it, no more than were reserved; 0 is allowed
+ *
+ * Context: as vht_ring_reserve().
+ */
+void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
+		     const void *content, size_t content_size)
+{
+	memcpy(vht_ring_content(ring, content_size), content, content_size);
+	vht_ring_finish(ring, info, content_size);
 }
 
 /**
@@ -248,6 +288,7 @@ void vht_ring_publish(struct vht_ring *ring)
 	/* As in vht_ring_commit(). */
 	virt_store_release(&shared->head, cpu_to_le64(ring->head));
 }
+EXPORT_SYMBOL_GPL(vht_ring_publish);
 
 /**
  * vht_ring_put - reserve and commit in one go
@@ -270,3 +311,4 @@ int vht_ring_put(struct vht_ring *ring, const struct vht_packet_info *info,
 		vht_ring_commit(ring, info, content, content_size);
 	return ret;
 }
+EXPORT_SYMBOL_GPL(vht_ring_put);

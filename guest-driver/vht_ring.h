@@ -76,6 +76,9 @@ struct vht_packet_info {
 void vht_ring_init(struct vht_ring *ring);
 bool vht_ring_has_room(const struct vht_ring *ring, size_t content_size);
 int vht_ring_reserve(struct vht_ring *ring, size_t content_size);
+u8 *vht_ring_content(const struct vht_ring *ring, size_t content_size);
+void vht_ring_finish(struct vht_ring *ring, const struct vht_packet_info *info,
+		     size_t content_size);
 void vht_ring_commit(struct vht_ring *ring, const struct vht_packet_info *info,
 		     const void *content, size_t content_size);
 void vht_ring_publish(struct vht_ring *ring);

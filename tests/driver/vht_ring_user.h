@@ -20,6 +20,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define __force
+#define EXPORT_SYMBOL_GPL(name) _Static_assert(1, "")
 
 #define le16_to_cpu(x)	le16toh(x)
 #define le32_to_cpu(x)	le32toh(x)
