@@ -10,6 +10,7 @@
 #include "export/export.h"
 #include "export/graph.h"
 #include "export/lttng.h"
+#include "export/lttng-guest.h"
 #include "export/output.h"
 #include "plugin/recording.h"
 #include "decode/decoder.h"
@@ -129,7 +130,7 @@ bool export_ctf(const struct export_request *request, GError **error)
 	struct run run = { .request = request };
 	guint vms = count_vms(request, error);
 	struct output output;
-	unsigned int others;
+	unsigned int others, guests = 0;
 	bool done;
 
 	if (!vms || !output_init(&output, request->out, error))
@@ -137,8 +138,10 @@ bool export_ctf(const struct export_request *request, GError **error)
 	/* The sink insists on making the directory of a single trace itself. */
 	run.trace = g_build_filename(output.partial, "trace", NULL);
 	/* First, as what cannot be merged is soon known. */
-	done = export_lttng(request, run.trace, &others, error);
-	run.is_single = vms == 1 && !others;
+	done = export_lttng(request, run.trace, &others, error) &&
+	       (request->omits_lttng ||
+		export_lttng_guests(request, run.trace, &guests, error));
+	run.is_single = vms == 1 && !others && !guests;
 	done = done && run_graph(&run, error) && output_commit(&output, run.trace, error);
 	output_fini(&output);
 	g_free(run.trace);

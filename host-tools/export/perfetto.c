@@ -17,6 +17,7 @@
 #include "decode/decoder.h"
 #include "error.h"
 #include "export/export.h"
+#include "export/lttng-guest.h"
 #include "export/output.h"
 #include "export/perfetto-event.h"
 #include "perfetto.pb-c.h"
@@ -543,6 +544,7 @@ bool export_perfetto(const struct export_request *request, GError **error)
 		g_free(path);
 	}
 	export_add_warnings(request, export.decoder);
+	export_warn_lttng_guests(request);
 	decoder_free(export.decoder);
 	return done;
 }

@@ -22,6 +22,7 @@
 #include "decode/decoder.h"
 #include "error.h"
 #include "export/export.h"
+#include "export/lttng-guest.h"
 #include "export/output.h"
 #include "export/trace-dat-file.h"
 
@@ -416,6 +417,7 @@ bool export_trace_dat(const struct export_request *request, GError **error)
 		output_fini(&output);
 	}
 	export_add_warnings(request, export.decoder);
+	export_warn_lttng_guests(request);
 	if (export.too_big)
 		export_warn(request, "too large for a sub-buffer, counted as lost: events=%"
 			    G_GUINT64_FORMAT, export.too_big);

@@ -202,3 +202,24 @@ void lttng_guest_totals(const struct lttng_guest_session *session,
 		totals->discarded += stream->discarded;
 	}
 }
+
+bool lttng_guest_has_packets(const struct recording_vm *vm)
+{
+	for (guint i = 0; i < vm->generations->len; i++) {
+		const struct recording_generation *gen = vm->generations->pdata[i];
+
+		for (guint j = 0; j < gen->streams->len; j++) {
+			const struct recording_stream *stream = gen->streams->pdata[j];
+			struct recording_cursor cursor;
+			struct recording_packet packet;
+
+			recording_cursor_init(&cursor, stream);
+			while (stream->source == VHT_SOURCE_LTTNG &&
+			       recording_cursor_next(&cursor, &packet))
+				if (packet.header.type == VHT_PACKET_LTTNG &&
+				    packet.header.content_size)
+					return true;
+		}
+	}
+	return false;
+}

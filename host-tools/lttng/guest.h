@@ -27,6 +27,7 @@
  * @clock: a moment on LTTng's clock ...
  * @counter: ... and on the guest's counter; 0, 0: none
  * @file: the stream file that it is in
+ * @is_left_out: who exports has found that it cannot be read
  */
 struct lttng_guest_packet {
 	const uint8_t *data;
@@ -36,6 +37,7 @@ struct lttng_guest_packet {
 	uint64_t clock;
 	uint64_t counter;
 	const struct recording_stream *file;
+	bool is_left_out;
 };
 
 /**
@@ -151,6 +153,13 @@ struct lttng_guest *lttng_guest_new(void);
  * Return: to be freed with lttng_guest_free().
  */
 struct lttng_guest *lttng_guest_read(const struct recording_vm *vm);
+
+/**
+ * lttng_guest_has_packets - see whether any packet of LTTng's came of a VM
+ * @vm: the VM
+ * Return: true if so.
+ */
+bool lttng_guest_has_packets(const struct recording_vm *vm);
 
 /**
  * lttng_guest_take_meta - take a record of a metadata stream

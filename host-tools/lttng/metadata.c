@@ -118,11 +118,15 @@ GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error)
  * @name: what it says, or NULL
  * @uuid: likewise
  * @freq: likewise
+ * @offset_s: likewise
+ * @offset: likewise
  */
 struct block {
 	char *name;
 	char *uuid;
 	char *freq;
+	char *offset_s;
+	char *offset;
 };
 
 /**
@@ -161,20 +165,30 @@ static void block_free(gpointer data)
 	g_free(block->name);
 	g_free(block->uuid);
 	g_free(block->freq);
+	g_free(block->offset_s);
+	g_free(block->offset);
 	g_free(block);
 }
 
+/**
+ * note_attribute - keep what a clock's description says
+ * @value: first token of it
+ * @end: behind its last one
+ */
 static void note_attribute(struct block *block, const struct tsdl_token *key,
-			   const struct tsdl_token *value)
+			   const struct tsdl_token *value, const char *end)
 {
 	char **place = tsdl_is(key, "name") ? &block->name :
 		       tsdl_is(key, "uuid") ? &block->uuid :
-		       tsdl_is(key, "freq") ? &block->freq : NULL;
+		       tsdl_is(key, "freq") ? &block->freq :
+		       tsdl_is(key, "offset_s") ? &block->offset_s :
+		       tsdl_is(key, "offset") ? &block->offset : NULL;
 
 	if (!place)
 		return;
 	g_free(*place);
-	*place = tsdl_value(value);
+	*place = end == value->end ? tsdl_value(value) :
+				     g_strndup(value->begin, end - value->begin);
 }
 
 /**
@@ -184,7 +198,8 @@ static void note_attribute(struct block *block, const struct tsdl_token *key,
  */
 static bool read_block(struct block *block, const char **at, GError **error)
 {
-	struct tsdl_token key, equals, value;
+	struct tsdl_token key, equals, value, first;
+	const char *end;
 
 	while ((key = tsdl_next(at)).kind != '}') {
 		equals = tsdl_next(at);
@@ -192,14 +207,16 @@ static bool read_block(struct block *block, const char **at, GError **error)
 		if (key.kind != 'w' || equals.kind != '=' || value.kind == '{' ||
 		    value.kind == '?' || !value.kind)
 			return fail(error, "metadata is damaged: clock");
-		note_attribute(block, &key, &value);
+		first = value;
 		/* what else belongs to the value, as a minus */
-		while (value.kind != ';') {
+		for (end = value.begin; value.kind != ';'; ) {
+			end = value.end;
 			value = tsdl_next(at);
 			if (value.kind == '{' || value.kind == '}' || value.kind == '?' ||
 			    !value.kind)
 				return fail(error, "metadata is damaged: clock");
 		}
+		note_attribute(block, &key, &first, end);
 	}
 	return true;
 }
@@ -419,4 +436,47 @@ GString *lttng_metadata_set_clock(const GString *text, const struct lttng_clock 
 	g_ptr_array_unref(found.blocks);
 	g_array_unref(found.places);
 	return out;
+}
+
+/* A number of a clock's description; one that is not there is @missing. */
+static bool read_number(const char *text, int64_t least, int64_t missing, gint64 *number)
+{
+	*number = missing;
+	return !text || g_ascii_string_to_signed(text, 10, least, INT64_MAX, number, NULL);
+}
+
+static bool read_clock(const struct block *block, struct lttng_metadata_clock *clock,
+		       GError **error)
+{
+	gint64 freq, seconds, offset;
+	__int128 ns;
+
+	if (!read_number(block->freq, 1, NS_PER_S, &freq) ||
+	    !read_number(block->offset_s, INT64_MIN, 0, &seconds) ||
+	    !read_number(block->offset, INT64_MIN, 0, &offset))
+		return fail(error, "its clock's numbers are none");
+	ns = (__int128)seconds * NS_PER_S + (__int128)offset * NS_PER_S / freq;
+	if (ns > INT64_MAX || ns < INT64_MIN)
+		return fail(error, "its clock's numbers are none");
+	*clock = (struct lttng_metadata_clock) { .freq = freq, .offset_ns = (int64_t)ns };
+	if (block->uuid && g_uuid_string_is_valid(block->uuid))
+		g_strlcpy(clock->uuid, block->uuid, sizeof(clock->uuid));
+	return true;
+}
+
+bool lttng_metadata_get_clock(const GString *text, struct lttng_metadata_clock *clock,
+			      GError **error)
+{
+	struct found found = {
+		.blocks = g_ptr_array_new_with_free_func(block_free),
+		.places = g_array_new(FALSE, FALSE, sizeof(struct place)),
+	};
+	bool done = find_clocks(text->str, &found, error);
+
+	if (done && !found.blocks->len)
+		done = fail(error, "it has no clock");
+	done = done && read_clock(found.blocks->pdata[0], clock, error);
+	g_ptr_array_unref(found.blocks);
+	g_array_unref(found.places);
+	return done;
 }

@@ -43,6 +43,28 @@ struct lttng_clock {
 GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error);
 
 /**
+ * struct lttng_metadata_clock - what metadata says of the trace's clock
+ * @uuid: "" if nothing
+ * @freq: Hz
+ * @offset_ns: CLOCK_REALTIME where it shows 0, as the tracer measured it
+ */
+struct lttng_metadata_clock {
+	char uuid[37];
+	uint64_t freq;
+	int64_t offset_ns;
+};
+
+/**
+ * lttng_metadata_get_clock - what metadata says of the trace's clock
+ * @text: CTF 1.8 metadata
+ * @clock: written on success
+ * @error: %HT_ERROR_FORMAT: the text is damaged, or has no clock that makes sense
+ * Return: false with @error set.
+ */
+bool lttng_metadata_get_clock(const GString *text, struct lttng_metadata_clock *clock,
+			      GError **error);
+
+/**
  * lttng_metadata_set_clock - describe the clock of a trace as ours is
  * @text: CTF 1.8 metadata
  * @clock: what it has to be; its name will be "monotonic"

@@ -483,6 +483,14 @@ static bool make_stream(struct iterator *it, const struct decoder_stream *stream
 	return done;
 }
 
+static bt_clock_class *first_clock(const struct iterator *it)
+{
+	for (guint i = 0; i < it->clock_classes->len; i++)
+		if (it->clock_classes->pdata[i])
+			return it->clock_classes->pdata[i];
+	return NULL;
+}
+
 /* The trace of a VM, and the clock of all its streams. */
 static bool add_trace(struct iterator *it, bt_self_component *self,
 		      const struct decoder_stream *stream)
@@ -491,9 +499,15 @@ static bool add_trace(struct iterator *it, bt_self_component *self,
 	bt_trace_class *trace_class;
 	bt_trace *trace;
 
+	/* A VM of which there is no stream has no trace. */
+	while (it->traces->len < stream->vm_index) {
+		g_ptr_array_add(it->clock_classes, NULL);
+		g_ptr_array_add(it->trace_classes, NULL);
+		g_ptr_array_add(it->traces, NULL);
+	}
 	/* Of raw times nobody knows how they relate: one clock has to do for all. */
-	if (it->component->options.is_raw && it->clock_classes->len) {
-		clock_class = g_ptr_array_index(it->clock_classes, 0);
+	clock_class = it->component->options.is_raw ? first_clock(it) : NULL;
+	if (clock_class) {
 		bt_clock_class_get_ref(clock_class);
 	} else {
 		clock_class = make_clock_class(self, &it->component->options,
@@ -521,7 +535,7 @@ static bool make_traces(struct iterator *it, bt_self_component *self)
 		if (stream->vm->is_host && it->component->options.host == DECODER_HOST_SILENT)
 			continue;
 		/* The streams of a VM are neighbours. */
-		if (stream->vm_index == it->traces->len && !add_trace(it, self, stream))
+		if (stream->vm_index >= it->traces->len && !add_trace(it, self, stream))
 			return false;
 		if (!make_stream(it, stream))
 			return false;

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which packets of a trace babeltrace2 cannot read; see sift.h. A chunk of packets is
+ * made a trace of its own, which babeltrace2's source reads; of the messages only their
+ * order and times are looked at.
+ */
+#include "export/sift.h"
+
+#include <babeltrace2/babeltrace.h>
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "export/graph.h"
+#include "lttng/guest.h"
+
+/* Packets in a chunk: what a bad one costs at most, read again. */
+#define CHUNK	64
+
+/**
+ * struct sift - the reading of a stream
+ * @time: of the last message of a packet that was read to its end
+ * @last: of the last message
+ * @ended: packets of this chunk that were read to their end
+ */
+struct sift {
+	const bt_plugin *ctf;
+	GArray *packets;
+	const char *dir;
+	char *metadata_path;
+	char *stream_path;
+	uint64_t time;
+	uint64_t last;
+	guint ended;
+};
+
+/* The time of a message that has one. */
+static bool message_time(const bt_message *message, uint64_t *time)
+{
+	const bt_clock_snapshot *snapshot;
+
+	switch (bt_message_get_type(message)) {
+	case BT_MESSAGE_TYPE_EVENT:
+		snapshot = bt_message_event_borrow_default_clock_snapshot_const(message);
+		break;
+	case BT_MESSAGE_TYPE_PACKET_BEGINNING:
+		snapshot = bt_message_packet_beginning_borrow_default_clock_snapshot_const(message);
+		break;
+	case BT_MESSAGE_TYPE_PACKET_END:
+		snapshot = bt_message_packet_end_borrow_default_clock_snapshot_const(message);
+		break;
+	default:
+		return false;
+	}
+	*time = bt_clock_snapshot_get_value(snapshot);
+	return true;
+}
+
+/* Return: false if the message's time goes back. */
+static bool take_message(struct sift *sift, const bt_message *message)
+{
+	uint64_t time;
+
+	if (!message_time(message, &time))
+		return true;
+	if (time < sift->last)
+		return false;
+	sift->last = time;
+	if (bt_message_get_type(message) == BT_MESSAGE_TYPE_PACKET_END) {
+		sift->time = time;
+		sift->ended++;
+	}
+	return true;
+}
+
+static bt_graph_simple_sink_component_consume_func_status consume(bt_message_iterator *iterator,
+								  void *data)
+{
+	bt_message_array_const messages;
+	uint64_t count;
+	bool done = true;
+
+	switch (bt_message_iterator_next(iterator, &messages, &count)) {
+	case BT_MESSAGE_ITERATOR_NEXT_STATUS_OK:
+		break;
+	case BT_MESSAGE_ITERATOR_NEXT_STATUS_END:
+		return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_END;
+	case BT_MESSAGE_ITERATOR_NEXT_STATUS_AGAIN:
+		return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_AGAIN;
+	default:
+		return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_ERROR;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		done = done && take_message(data, messages[i]);
+		bt_message_put_ref(messages[i]);
+	}
+	return done ? BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_OK :
+		      BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_ERROR;
+}
+
+static const bt_component_source *add_source(bt_graph *graph, const struct sift *sift)
+{
+	const bt_component_class_source *class =
+		bt_plugin_borrow_source_component_class_by_name_const(sift->ctf, "fs");
+	const bt_component_source *source = NULL;
+	bt_value *params = bt_value_map_create(), *inputs;
+
+	if (class && params && !bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) &&
+	    !bt_value_array_append_string_element(inputs, sift->dir) &&
+	    bt_graph_add_source_component(graph, class, "trace", params, BT_LOGGING_LEVEL_NONE,
+					  &source))
+		source = NULL;
+	bt_value_put_ref(params);
+	return source;
+}
+
+/* Read the trace in the directory. Return: true if it can be read to its end. */
+static bool read_trace(struct sift *sift)
+{
+	bt_graph *graph = bt_graph_create(0);
+	const bt_component_source *source = graph ? add_source(graph, sift) : NULL;
+	const bt_component_sink *sink;
+	bool done = false;
+
+	if (source && bt_component_source_get_output_port_count(source) == 1 &&
+	    !bt_graph_add_simple_sink_component(graph, "sift", NULL, consume, NULL, sift, &sink) &&
+	    !bt_graph_connect_ports(
+		    graph, bt_component_source_borrow_output_port_by_index_const(source, 0),
+		    bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL))
+		done = !bt_graph_run(graph);
+	bt_graph_put_ref(graph);
+	bt_current_thread_clear_error();
+	return done;
+}
+
+/* The packet after those @skip that are not left out already, from @from on. */
+static guint find_packet(const struct sift *sift, guint from, guint skip)
+{
+	for (;; from++)
+		if (!g_array_index(sift->packets, struct lttng_guest_packet, from).is_left_out &&
+		    !skip--)
+			return from;
+}
+
+/**
+ * put_chunk - make a trace of some packets
+ * @from: of the first
+ * @most: how many there can be
+ * @count: how many there are, written on success
+ * Return: false with @error set.
+ */
+static bool put_chunk(const struct sift *sift, guint from, guint most, guint *count,
+		      GError **error)
+{
+	FILE *file = g_fopen(sift->stream_path, "w");
+	bool done = file;
+
+	*count = 0;
+	for (guint i = from; done && i < sift->packets->len && *count < most; i++) {
+		const struct lttng_guest_packet *packet =
+			&g_array_index(sift->packets, struct lttng_guest_packet, i);
+
+		if (packet->is_left_out)
+			continue;
+		done = fwrite(packet->data, 1, packet->size, file) == packet->size;
+		++*count;
+	}
+	if (file && fclose(file))
+		done = false;
+	if (!done)
+		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot write: path=%s: %s",
+			    sift->stream_path, g_strerror(errno));
+	return done;
+}
+
+/**
+ * sift_chunk - read packets until one cannot be read
+ * @from: of the first; moved behind what was read
+ * @most: packets to be read at most; 1 if nothing is known of where it failed
+ * @found: the count of those that cannot be read
+ * @is_over: set if there is nothing left
+ * Return: false with @error set.
+ */
+static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *found,
+		       bool *is_over, GError **error)
+{
+	guint count, bad;
+
+	if (!put_chunk(sift, *from, *most, &count, error))
+		return false;
+	*is_over = !count;
+	if (!count)
+		return true;
+	sift->ended = 0;
+	sift->last = sift->time;
+	if (read_trace(sift)) {
+		*from = find_packet(sift, *from, count - 1) + 1;
+		*most = CHUNK;
+		return true;
+	}
+	if (!sift->ended && count > 1) {
+		/* it may have been the look at all of them */
+		*most = 1;
+		return true;
+	}
+	bad = find_packet(sift, *from, MIN(sift->ended, count - 1));
+	g_array_index(sift->packets, struct lttng_guest_packet, bad).is_left_out = true;
+	++*found;
+	*from = bad + 1;
+	*most = CHUNK;
+	return true;
+}
+
+bool sift_packets(GArray *packets, const GString *metadata, const char *dir, uint64_t *count,
+		  GError **error)
+{
+	struct sift sift = { .packets = packets, .dir = dir };
+	guint from = 0, most = CHUNK;
+	bool is_over = false, done = true;
+
+	sift.ctf = graph_find_plugin("ctf", error);
+	if (!sift.ctf)
+		return false;
+	sift.metadata_path = g_build_filename(dir, "metadata", NULL);
+	sift.stream_path = g_build_filename(dir, "stream", NULL);
+	if (g_mkdir(dir, 0700) ||
+	    !g_file_set_contents(sift.metadata_path, metadata->str, metadata->len, NULL)) {
+		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot write: path=%s", dir);
+		done = false;
+	}
+	while (done && !is_over)
+		done = sift_chunk(&sift, &from, &most, count, &is_over, error);
+	g_unlink(sift.metadata_path);
+	g_unlink(sift.stream_path);
+	g_rmdir(dir);
+	g_free(sift.metadata_path);
+	g_free(sift.stream_path);
+	bt_plugin_put_ref(sift.ctf);
+	return done;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which packets of a trace babeltrace2 cannot read: an event of a kind that the
+ * metadata does not declare, a field that goes beyond the packet, a time that goes back. It
+ * stops at the first; so what is behind that is read again, as often as need be.
+ */
+#ifndef HT_EXPORT_SIFT_H
+#define HT_EXPORT_SIFT_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * sift_packets - find the packets of a stream that cannot be read
+ * @packets: struct lttng_guest_packet[]; is_left_out is set, and cleared nowhere
+ * @metadata: of their trace
+ * @dir: a directory for a small trace, made and removed
+ * @count: how many were found is added
+ * @error: HT_ERROR_FAILED: I/O, or babeltrace2 is not whole
+ * Return: false with @error set.
+ */
+bool sift_packets(GArray *packets, const GString *metadata, const char *dir, uint64_t *count,
+		  GError **error);
+
+#endif
