@@ -13,6 +13,7 @@
 #include "decode/decoder.h"
 #include "error.h"
 #include "format.h"
+#include "guest-lttng.h"
 #include "recording/audit.h"
 #include "recording/reader.h"
 
@@ -250,6 +251,9 @@ static int check(const struct recording *rec)
 		has_gap |= row->audit->has_gap;
 		is_least |= row->audit->is_least;
 	}
+	for (i = 0; i < rec->vms->len; i++)
+		if (!((const struct recording_vm *)rec->vms->pdata[i])->is_host)
+			defects += guest_lttng_check(rec->vms->pdata[i], &has_loss);
 	for (i = 0; i < warnings->len; i++)
 		printf("warning: %s\n", (const char *)warnings->pdata[i]);
 	defects += print_causality(causality);

@@ -8,6 +8,7 @@
 #include "decode/timebase.h"
 #include "error.h"
 #include "format.h"
+#include "guest-lttng.h"
 #include "recording/reader.h"
 #include "wire/end.h"
 #include "wire/text.h"
@@ -283,7 +284,29 @@ static void print_about_vm(const struct recording_vm *vm, const struct timebase 
 		print_stream(vm->vmm_stream, timebase, 0);
 }
 
-static void print_vm(const struct recording_vm *vm)
+/**
+ * print_lttng - the sessions of LTTng in a guest
+ */
+static void print_lttng(const struct recording *rec, const struct recording_vm *vm,
+			const struct timebase *timebase)
+{
+	struct lttng_guest *guest = lttng_guest_read(vm);
+	guint i;
+
+	for (i = 0; i < guest->sessions->len; i++) {
+		const struct lttng_guest_session *session = guest->sessions->pdata[i];
+
+		guest_lttng_print_session("  ", session);
+		guest_lttng_print_totals("    ", session);
+		guest_lttng_print_clock("    ", rec, vm, timebase, session);
+	}
+	if (guest->strange)
+		printf("  LTTng: packets damaged, or of no session known: %" PRIu64 "\n",
+		       guest->strange);
+	lttng_guest_free(guest);
+}
+
+static void print_vm(const struct recording *rec, const struct recording_vm *vm)
 {
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	struct timebase *timebase = timebase_new(vm, warnings);
@@ -315,6 +338,8 @@ static void print_vm(const struct recording_vm *vm)
 		for (j = 0; j < gen->streams->len; j++)
 			print_stream(gen->streams->pdata[j], timebase, gen->epoch);
 	}
+	if (!vm->is_host)
+		print_lttng(rec, vm, timebase);
 	timebase_free(timebase);
 }
 
@@ -346,7 +371,7 @@ int cmd_info(int argc, char **argv)
 	else
 		printf("  the recorder did not end by itself, or has not ended yet\n");
 	for (i = 0; i < rec->vms->len; i++)
-		print_vm(rec->vms->pdata[i]);
+		print_vm(rec, rec->vms->pdata[i]);
 	recording_free(rec);
 	return 0;
 }

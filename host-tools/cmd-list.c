@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "error.h"
 #include "format.h"
+#include "guest-lttng.h"
 #include "region/region.h"
 #include "region/ring.h"
 #include "region/window.h"
@@ -84,40 +85,131 @@ static void open_region(struct line *line)
 }
 
 /**
- * read_vmm_stream - learn run state and kernel from what the device wrote
+ * walk_ring - look at the packets that a ring holds
+ * @visit: called for each
+ * @data: for @visit
  */
-static void read_vmm_stream(struct line *line)
+static void walk_ring(struct ring *ring,
+		      void (*visit)(const struct packet_header *header, const uint8_t *content,
+				    void *data),
+		      void *data)
 {
 	g_autoptr(GByteArray) packets = g_byte_array_new();
+	uint64_t left = ring->entry.ring_size;
 	enum ring_result result;
-	struct ring ring;
 
-	if (line->region->host.host_stream_count <= VHT_STREAM_ID_VMM)
-		return;
-	ring_init_host(&ring, line->region, VHT_STREAM_ID_VMM);
+	/* a ring that is filled meanwhile has no end */
 	do {
 		struct packet_header header;
 		guint at = 0;
 
 		g_byte_array_set_size(packets, 0);
-		result = ring_take(&ring, packets, TAKE_BYTES);
+		result = ring_take(ring, packets, TAKE_BYTES);
 		while (packet_parse(packets->data + at, packets->len - at, &header) == PACKET_OK) {
-			struct record_cursor cursor;
-			struct vmm_event event;
-
-			record_cursor_init(&cursor, packets->data + at + header.header_size,
-					   header.content_size);
+			visit(&header, packets->data + at + header.header_size, data);
 			at += header.packet_size;
-			while (header.type == VHT_PACKET_VMM && record_next_vmm(&cursor, &event)) {
-				if (event.type == VHT_VMM_DRIVER_UP)
-					strcpy(line->kernel, event.text);
-				else if (event.type == VHT_VMM_RUNNING)
-					strcpy(line->run_state, "running");
-				else if (event.type == VHT_VMM_STOPPED)
-					strcpy(line->run_state, event.text);
-			}
 		}
-	} while (result == RING_MORE && packets->len);
+		left -= MIN(left, packets->len);
+	} while (result == RING_MORE && packets->len && left);
+}
+
+static void visit_vmm(const struct packet_header *header, const uint8_t *content, void *data)
+{
+	struct line *line = data;
+	struct record_cursor cursor;
+	struct vmm_event event;
+
+	record_cursor_init(&cursor, content, header->content_size);
+	while (header->type == VHT_PACKET_VMM && record_next_vmm(&cursor, &event)) {
+		if (event.type == VHT_VMM_DRIVER_UP)
+			strcpy(line->kernel, event.text);
+		else if (event.type == VHT_VMM_RUNNING)
+			strcpy(line->run_state, "running");
+		else if (event.type == VHT_VMM_STOPPED)
+			strcpy(line->run_state, event.text);
+	}
+}
+
+/**
+ * read_vmm_stream - learn run state and kernel from what the device wrote
+ */
+static void read_vmm_stream(struct line *line)
+{
+	struct ring ring;
+
+	if (line->region->host.host_stream_count <= VHT_STREAM_ID_VMM)
+		return;
+	ring_init_host(&ring, line->region, VHT_STREAM_ID_VMM);
+	walk_ring(&ring, visit_vmm, line);
+}
+
+static void visit_metadata(const struct packet_header *header, const uint8_t *content, void *data)
+{
+	struct record_cursor cursor;
+	struct meta_record record;
+
+	record_cursor_init(&cursor, content, header->content_size);
+	while (header->type == VHT_PACKET_METADATA && record_next_meta(&cursor, &record))
+		lttng_guest_take_meta(data, 0, &record);
+}
+
+/**
+ * print_lttng - the sessions of LTTng in the guest that its metadata ring tells of
+ * @events: of LTTng's streams
+ * @lost: likewise
+ */
+static void print_lttng(struct line *line, const struct region_guest *table, uint64_t events,
+			uint64_t lost)
+{
+	struct lttng_guest *guest = lttng_guest_new();
+	bool is_found = false;
+
+	/* a driver has one; a table may say anything */
+	for (uint32_t i = 0; i < table->stream_count && !is_found; i++) {
+		struct ring ring;
+
+		ring_init_guest(&ring, line->region, table, i);
+		is_found = !ring.damage && ring_look(&ring) &&
+			   ring.entry.source == VHT_SOURCE_METADATA;
+		if (is_found)
+			walk_ring(&ring, visit_metadata, guest);
+	}
+	for (guint i = 0; i < guest->sessions->len; i++)
+		guest_lttng_print_session("    ", guest->sessions->pdata[i]);
+	if (guest->sessions->len || events || lost)
+		printf("    LTTng: %" G_GUINT64_FORMAT " events, %" G_GUINT64_FORMAT " lost\n",
+		       events, lost);
+	lttng_guest_free(guest);
+}
+
+/**
+ * print_lttng_streams - what of LTTng's the guest has in its rings, if there are such
+ */
+static void print_lttng_streams(struct line *line)
+{
+	uint64_t events = 0, lost = 0;
+	struct region_guest table;
+	bool has_streams = false;
+
+	switch (region_guest(line->region, &table, NULL)) {
+	case REGION_GUEST_READY:
+	case REGION_GUEST_GONE:
+		break;
+	default:
+		return;
+	}
+	for (uint32_t i = 0; i < table.stream_count; i++) {
+		struct ring ring;
+
+		ring_init_guest(&ring, line->region, &table, i);
+		if (ring.damage || !ring_look(&ring) || ring.entry.source != VHT_SOURCE_LTTNG)
+			continue;
+		has_streams = true;
+		events += ring.entry.events;
+		lost += ring.entry.events_lost;
+	}
+	if (has_streams)
+		print_lttng(line, &table, events, lost);
 }
 
 /**
@@ -204,7 +296,7 @@ static void print_window(const struct line *line, const struct region_live *live
 	}
 }
 
-static void print_line(const struct line *line)
+static void print_line(struct line *line)
 {
 	const char *state = line->is_live ? "running" : "ended";
 	g_autofree char *bytes = NULL;
@@ -232,6 +324,7 @@ static void print_line(const struct line *line)
 		printf("%8s\n", "-");
 	if (line->second.damaged)
 		printf("    damaged streams: %u\n", line->second.damaged);
+	print_lttng_streams(line);
 	print_window(line, &live);
 }
 

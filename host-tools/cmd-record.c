@@ -20,6 +20,7 @@
 #include "decode/timebase.h"
 #include "error.h"
 #include "format.h"
+#include "guest-lttng.h"
 #include "host/host.h"
 #include "kernel/keep.h"
 #include "lock.h"
@@ -768,6 +769,8 @@ static void print_summary(const struct recorder *rec)
 			print_summary_line(session_name(session), streams->pdata[j], &book);
 		if (omitted)
 			printf("    and %" G_GUINT64_FORMAT " more streams\n", omitted);
+		if (book.vm)
+			guest_lttng_print_recorded(book.vm);
 	}
 	timebase_free(book.timebase);
 	recording_free(book.recording);

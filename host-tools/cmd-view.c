@@ -13,6 +13,7 @@
 #include "decode/decoder.h"
 #include "decode/text.h"
 #include "error.h"
+#include "lttng/guest.h"
 
 #define FLUSH_SIZE	(1 << 16)
 #define MAX_CPUS	65536
@@ -559,6 +560,21 @@ static enum decoder_host host_option(const struct arguments *arguments)
 									   DECODER_HOST_SILENT;
 }
 
+/* What there is, and not shown here. */
+static void view_tell_others(const struct view *view)
+{
+	const GPtrArray *vms = decoder_recording(view->decoder)->vms;
+
+	for (guint i = 0; i < vms->len; i++) {
+		const struct recording_vm *vm = vms->pdata[i];
+
+		if (!vm->is_host && decoder_wants_vm(view->decoder, vm) &&
+		    lttng_guest_has_packets(vm))
+			g_printerr("hypertrace view: events of LTTng in %s are not shown: "
+				   "hypertrace export makes a trace of them\n", vm->name);
+	}
+}
+
 /* Show it all. Return: the exit code. */
 static int view_recording(struct view *view, const char *path, const struct arguments *arguments)
 {
@@ -579,6 +595,7 @@ static int view_recording(struct view *view, const char *path, const struct argu
 			   (char *)g_ptr_array_index(decoder_warnings(view->decoder), i));
 	view->real_offset = decoder_recording(view->decoder)->start_real_ns -
 			    decoder_recording(view->decoder)->start_mono_ns;
+	view_tell_others(view);
 	view_set_columns(view);
 	signal(SIGPIPE, SIG_IGN);
 	text_init(&view->text);

@@ -126,14 +126,14 @@ static void warn_left_out(const struct place *place, const struct lttng_guest_se
 			  uint64_t undeclared, uint64_t unreadable)
 {
 	if (session->left_out)
-		warn_session(place, session, "%" PRIu64 " damaged packets are left out",
+		warn_session(place, session, "packets left out, as they are damaged: %" PRIu64,
 			     session->left_out);
 	if (undeclared)
-		warn_session(place, session, "%" PRIu64 " packets are left out: the metadata that"
-			     " came does not declare their channel", undeclared);
+		warn_session(place, session, "packets left out, as the metadata that came does"
+			     " not declare their channel: %" PRIu64, undeclared);
 	if (unreadable)
-		warn_session(place, session, "%" PRIu64 " packets are left out: they cannot be"
-			     " read with the metadata that came", unreadable);
+		warn_session(place, session, "packets left out, as they cannot be read with the"
+			     " metadata that came: %" PRIu64, unreadable);
 }
 
 static void warn_clock(const struct place *place, const struct lttng_guest_session *session,
@@ -226,9 +226,9 @@ static bool put_guest(struct place *place, const struct lttng_guest *guest, GErr
 	bool done = true;
 
 	if (guest->strange)
-		export_warn(place->request, "LTTng in a guest: vm=%s: %" PRIu64
-			    " packets are left out: damaged, or of no session known",
-			    place->vm->name, guest->strange);
+		export_warn(place->request, "LTTng in a guest: vm=%s: packets left out, as they"
+			    " are damaged, or of no session known: %" PRIu64, place->vm->name,
+			    guest->strange);
 	for (guint i = 0; done && i < guest->sessions->len; i++) {
 		const struct lttng_guest_session *session = guest->sessions->pdata[i];
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What commands print of the sessions of LTTng in a guest; see guest-lttng.h. */
+#include "guest-lttng.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "format.h"
+#include "lttng/guest-clock.h"
+
+void guest_lttng_print_session(const char *indent, const struct lttng_guest_session *session)
+{
+	g_autofree char *channels = lttng_guest_channels_text(session);
+
+	printf("%sLTTng session %s: %s, channels: %s\n", indent, session->name,
+	       !session->is_told ? "not told of" : session->has_ended ? "ended" :
+	       session->texts->len ? "begun" : "not begun", *channels ? channels : "-");
+}
+
+void guest_lttng_print_totals(const char *indent, const struct lttng_guest_session *session)
+{
+	struct lttng_guest_totals totals;
+	g_autofree char *bytes = NULL;
+
+	lttng_guest_totals(session, &totals);
+	bytes = format_bytes((double)totals.bytes);
+	printf("%s%" PRIu64 " packets, %s, %s%" PRIu64 " events; lost: %" PRIu64
+	       " events discarded, %" PRIu64 " packets overwritten", indent, totals.packets, bytes,
+	       session->has_all_events ? "" : "about ", totals.events, totals.discarded,
+	       totals.missing);
+	if (totals.before)
+		printf(", %" PRIu64 " packets before the recording", totals.before);
+	printf("\n");
+	if (session->left_out)
+		printf("%sdamaged packets besides: %" PRIu64 "\n", indent, session->left_out);
+}
+
+void guest_lttng_print_clock(const char *indent, const struct recording *recording,
+			     const struct recording_vm *vm, const struct timebase *timebase,
+			     const struct lttng_guest_session *session)
+{
+	struct lttng_guest_clock clock;
+	struct lttng_layout layout;
+	GError *error = NULL;
+	GString *text;
+
+	if (!session->streams->len)
+		return;
+	text = lttng_guest_text(session, &layout, &error);
+	if (text) {
+		lttng_layout_fini(&layout);
+		if (lttng_guest_clock_init(&clock, recording, vm, timebase, session, text,
+					   &error)) {
+			printf("%stimes: %s", indent, clock.method);
+			if (clock.bound_ns < UINT64_MAX)
+				printf(", within %" PRIu64 " ns", clock.bound_ns);
+			printf("%s\n", clock.is_contradicted ?
+			       " (said to be the host's clock, which it is not)" : "");
+			lttng_guest_clock_fini(&clock);
+		}
+		g_string_free(text, TRUE);
+	}
+	if (error) {
+		printf("%scannot be exported: %s\n", indent, error->message);
+		g_error_free(error);
+	}
+}
+
+void guest_lttng_print_recorded(const struct recording_vm *vm)
+{
+	struct lttng_guest *guest = lttng_guest_read(vm);
+
+	for (guint i = 0; i < guest->sessions->len; i++) {
+		const struct lttng_guest_session *session = guest->sessions->pdata[i];
+
+		printf("%s: ", vm->name);
+		guest_lttng_print_session("", session);
+		guest_lttng_print_totals("    ", session);
+	}
+	lttng_guest_free(guest);
+}
+
+static void print_defects(const GPtrArray *defects, uint64_t count)
+{
+	for (guint i = 0; i < defects->len; i++)
+		printf("    defect: %s\n", (const char *)defects->pdata[i]);
+	if (count > defects->len)
+		printf("    and %" PRIu64 " defects more\n", count - defects->len);
+}
+
+static void check_session(const struct recording_vm *vm, const struct lttng_guest_session *session,
+			  bool *has_loss)
+{
+	struct lttng_guest_totals totals;
+
+	lttng_guest_totals(session, &totals);
+	*has_loss |= totals.missing || totals.discarded || totals.before;
+	printf("%s: ", vm->name);
+	guest_lttng_print_session("", session);
+	guest_lttng_print_totals("    ", session);
+	print_defects(session->defects, session->defect_count);
+}
+
+uint64_t guest_lttng_check(const struct recording_vm *vm, bool *has_loss)
+{
+	struct lttng_guest *guest = lttng_guest_read(vm);
+	uint64_t defects = guest->defect_count;
+
+	for (guint i = 0; i < guest->sessions->len; i++) {
+		const struct lttng_guest_session *session = guest->sessions->pdata[i];
+
+		check_session(vm, session, has_loss);
+		defects += session->defect_count;
+	}
+	if (guest->defect_count)
+		printf("%s: LTTng, of no session:\n", vm->name);
+	print_defects(guest->defects, guest->defect_count);
+	lttng_guest_free(guest);
+	return defects;
+}
