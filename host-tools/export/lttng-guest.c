@@ -19,6 +19,7 @@
 /**
  * struct place - a VM's sessions being put into a set
  * @uuids: of the sessions that are in the set, as texts
+ * @deaths: how often what the VM wrote ended a reader
  */
 struct place {
 	const struct export_request *request;
@@ -27,6 +28,7 @@ struct place {
 	const struct recording_vm *vm;
 	const struct timebase *timebase;
 	GHashTable *uuids;
+	unsigned int *deaths;
 	unsigned int *count;
 };
 
@@ -81,15 +83,17 @@ static uint64_t leave_undeclared(const struct lttng_guest_session *session,
 }
 
 /* Find what cannot be read, and write the session without it. */
-static bool sift_session(const struct lttng_guest_session *session, const GString *metadata,
-			 const char *dir, uint64_t *unreadable, GError **error)
+static bool sift_session(const struct place *place, const struct lttng_guest_session *session,
+			 const GString *metadata, const char *dir, uint64_t *unreadable,
+			 GError **error)
 {
 	g_autofree char *scratch = g_strconcat(dir, ".sift", NULL);
 
 	for (guint i = 0; i < session->streams->len; i++) {
 		const struct lttng_guest_stream *stream = session->streams->pdata[i];
 
-		if (!sift_packets(stream->packets, metadata, scratch, unreadable, error))
+		if (!sift_packets(stream->packets, metadata, scratch, place->deaths,
+				  unreadable, error))
 			return false;
 	}
 	return lttng_guest_write(session, metadata, dir, error);
@@ -102,22 +106,41 @@ static void remove_dir(const char *dir)
 	output_fini(&output);
 }
 
+static bool has_packets(const struct lttng_guest_session *session)
+{
+	for (guint i = 0; i < session->streams->len; i++) {
+		const struct lttng_guest_stream *stream = session->streams->pdata[i];
+
+		for (guint j = 0; j < stream->packets->len; j++)
+			if (!g_array_index(stream->packets, struct lttng_guest_packet,
+					   j).is_left_out)
+				return true;
+	}
+	return false;
+}
+
 /**
  * put_readable - write a session such that it can be read
  * @unreadable: packets that had to be left out for that are added
  * @problem: set to why nothing of it can be read, and then nothing is there; else NULL
  * Return: false with @error set.
  */
-static bool put_readable(const struct lttng_guest_session *session, const GString *metadata,
-			 const char *dir, uint64_t *unreadable, GError **problem, GError **error)
+static bool put_readable(const struct place *place, const struct lttng_guest_session *session,
+			 const GString *metadata, const char *dir, uint64_t *unreadable,
+			 GError **problem, GError **error)
 {
+	struct lttng_guest_totals totals;
+
 	if (!lttng_guest_write(session, metadata, dir, error))
 		return false;
-	if (readable_check(dir, NULL))
+	lttng_guest_totals(session, &totals);
+	if (readable_check_guarded(dir, totals.bytes, place->deaths, NULL))
 		return true;
-	if (!sift_session(session, metadata, dir, unreadable, error))
+	if (!sift_session(place, session, metadata, dir, unreadable, error))
 		return false;
-	if (!readable_check(dir, problem))
+	if (!has_packets(session))
+		g_set_error(problem, HT_ERROR, HT_ERROR_FORMAT, "none of its packets can be read");
+	if (*problem || !readable_check_guarded(dir, totals.bytes, place->deaths, problem))
 		remove_dir(dir);
 	return true;
 }
@@ -155,7 +178,7 @@ static bool put_with_clock(const struct place *place, const struct lttng_guest_s
 	uint64_t undeclared = leave_undeclared(session, layout), unreadable = 0;
 	GError *problem = NULL;
 
-	if (!put_readable(session, metadata, dir, &unreadable, &problem, error))
+	if (!put_readable(place, session, metadata, dir, &unreadable, &problem, error))
 		return false;
 	if (problem) {
 		warn_session(place, session, "it is left out: %s", problem->message);
@@ -209,6 +232,11 @@ static bool put_session(const struct place *place, const struct lttng_guest_sess
 			     "already (epoch %" PRIu32 " of the VM)", session->epoch);
 		return true;
 	}
+	if (*place->deaths > SIFT_MAX_DEATHS) {
+		warn_session(place, session, "it is left out: too much of this VM's ends"
+			     " babeltrace2");
+		return true;
+	}
 	text = lttng_guest_text(session, &layout, &problem);
 	if (!text) {
 		warn_session(place, session, "it is left out: %s", problem->message);
@@ -223,8 +251,10 @@ static bool put_session(const struct place *place, const struct lttng_guest_sess
 
 static bool put_guest(struct place *place, const struct lttng_guest *guest, GError **error)
 {
+	unsigned int deaths = 0;
 	bool done = true;
 
+	place->deaths = &deaths;
 	if (guest->strange)
 		export_warn(place->request, "LTTng in a guest: vm=%s: packets left out, as they"
 			    " are damaged, or of no session known: %" PRIu64, place->vm->name,

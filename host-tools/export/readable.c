@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "export/graph.h"
+#include "export/guard.h"
 
 /* babeltrace2's plugins that the graph is made of. */
 struct plugins {
@@ -96,4 +97,39 @@ bool readable_check(const char *dir, GError **error)
 	bt_plugin_put_ref(plugins.ctf);
 	bt_plugin_put_ref(plugins.utils);
 	return done;
+}
+
+/* Of what babeltrace2 says, the part that is kept. */
+#define MAX_SAID	1024
+
+/* A check in another process: what it says comes back. */
+struct guarded {
+	const char *dir;
+	char *said;
+};
+
+static bool check(void *data)
+{
+	const struct guarded *guarded = data;
+	GError *error = NULL;
+
+	if (readable_check(guarded->dir, &error))
+		return true;
+	g_strlcpy(guarded->said, error->message, MAX_SAID);
+	return false;
+}
+
+bool readable_check_guarded(const char *dir, uint64_t size, unsigned int *deaths, GError **error)
+{
+	struct guarded guarded = { .dir = dir, .said = guard_alloc(MAX_SAID) };
+	enum guard_result result = guarded.said ? guard_run(check, &guarded, size) : GUARD_DIED;
+
+	*deaths += result == GUARD_DIED;
+	if (result == GUARD_DIED)
+		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
+			    "babeltrace2 does not get to its end with it");
+	else if (result == GUARD_FALSE)
+		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT, "%s", guarded.said);
+	guard_free(guarded.said, MAX_SAID);
+	return result == GUARD_TRUE;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which packets of a trace babeltrace2 cannot read; see sift.h. A chunk of packets is
- * made a trace of its own, which babeltrace2's source reads; of the messages only their
- * order and times are looked at.
+ * made a trace of its own, which babeltrace2's source reads in a process of its own; of
+ * the messages only their order and times are looked at.
  */
 #include "export/sift.h"
 
@@ -13,16 +13,30 @@
 
 #include "error.h"
 #include "export/graph.h"
+#include "export/guard.h"
 #include "lttng/guest.h"
 
 /* Packets in a chunk: what a bad one costs at most, read again. */
 #define CHUNK	64
 
+/* For the time that a chunk may take. */
+#define CHUNK_BYTES	(1 << 20)
+
 /**
- * struct sift - the reading of a stream
+ * struct progress - how far reading came, from the process that reads
  * @time: of the last message of a packet that was read to its end
  * @last: of the last message
  * @ended: packets of this chunk that were read to their end
+ */
+struct progress {
+	uint64_t time;
+	uint64_t last;
+	guint ended;
+};
+
+/**
+ * struct sift - the reading of a stream
+ * @deaths: how often reading ended the reader
  */
 struct sift {
 	const bt_plugin *ctf;
@@ -30,9 +44,8 @@ struct sift {
 	const char *dir;
 	char *metadata_path;
 	char *stream_path;
-	uint64_t time;
-	uint64_t last;
-	guint ended;
+	struct progress *progress;
+	unsigned int *deaths;
 };
 
 /* The time of a message that has one. */
@@ -58,18 +71,18 @@ static bool message_time(const bt_message *message, uint64_t *time)
 }
 
 /* Return: false if the message's time goes back. */
-static bool take_message(struct sift *sift, const bt_message *message)
+static bool take_message(struct progress *progress, const bt_message *message)
 {
 	uint64_t time;
 
 	if (!message_time(message, &time))
 		return true;
-	if (time < sift->last)
+	if (time < progress->last)
 		return false;
-	sift->last = time;
+	progress->last = time;
 	if (bt_message_get_type(message) == BT_MESSAGE_TYPE_PACKET_END) {
-		sift->time = time;
-		sift->ended++;
+		progress->time = time;
+		progress->ended++;
 	}
 	return true;
 }
@@ -116,21 +129,22 @@ static const bt_component_source *add_source(bt_graph *graph, const struct sift 
 }
 
 /* Read the trace in the directory. Return: true if it can be read to its end. */
-static bool read_trace(struct sift *sift)
+static bool read_trace(void *data)
 {
+	const struct sift *sift = data;
 	bt_graph *graph = bt_graph_create(0);
 	const bt_component_source *source = graph ? add_source(graph, sift) : NULL;
 	const bt_component_sink *sink;
 	bool done = false;
 
 	if (source && bt_component_source_get_output_port_count(source) == 1 &&
-	    !bt_graph_add_simple_sink_component(graph, "sift", NULL, consume, NULL, sift, &sink) &&
+	    !bt_graph_add_simple_sink_component(graph, "sift", NULL, consume, NULL, sift->progress,
+						&sink) &&
 	    !bt_graph_connect_ports(
 		    graph, bt_component_source_borrow_output_port_by_index_const(source, 0),
 		    bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL))
 		done = !bt_graph_run(graph);
 	bt_graph_put_ref(graph);
-	bt_current_thread_clear_error();
 	return done;
 }
 
@@ -185,26 +199,30 @@ static bool put_chunk(const struct sift *sift, guint from, guint most, guint *co
 static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *found,
 		       bool *is_over, GError **error)
 {
-	guint count, bad;
+	guint ended, count, bad;
+	enum guard_result result;
 
 	if (!put_chunk(sift, *from, *most, &count, error))
 		return false;
 	*is_over = !count;
 	if (!count)
 		return true;
-	sift->ended = 0;
-	sift->last = sift->time;
-	if (read_trace(sift)) {
+	sift->progress->ended = 0;
+	sift->progress->last = sift->progress->time;
+	result = guard_run(read_trace, sift, CHUNK_BYTES);
+	if (result == GUARD_TRUE) {
 		*from = find_packet(sift, *from, count - 1) + 1;
 		*most = CHUNK;
 		return true;
 	}
-	if (!sift->ended && count > 1) {
+	ended = sift->progress->ended;
+	*sift->deaths += result == GUARD_DIED;
+	if (!ended && count > 1) {
 		/* it may have been the look at all of them */
 		*most = 1;
 		return true;
 	}
-	bad = find_packet(sift, *from, MIN(sift->ended, count - 1));
+	bad = find_packet(sift, *from, MIN(ended, count - 1));
 	g_array_index(sift->packets, struct lttng_guest_packet, bad).is_left_out = true;
 	++*found;
 	*from = bad + 1;
@@ -212,30 +230,48 @@ static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *fo
 	return true;
 }
 
-bool sift_packets(GArray *packets, const GString *metadata, const char *dir, uint64_t *count,
-		  GError **error)
+/* Give up what is left of a stream. */
+static void leave_rest(GArray *packets, guint from, uint64_t *count)
 {
-	struct sift sift = { .packets = packets, .dir = dir };
+	for (guint i = from; i < packets->len; i++) {
+		struct lttng_guest_packet *packet =
+			&g_array_index(packets, struct lttng_guest_packet, i);
+
+		*count += !packet->is_left_out;
+		packet->is_left_out = true;
+	}
+}
+
+bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
+		  unsigned int *deaths, uint64_t *count, GError **error)
+{
+	struct sift sift = { .packets = packets, .dir = dir, .deaths = deaths,
+			     .progress = guard_alloc(sizeof(*sift.progress)) };
 	guint from = 0, most = CHUNK;
 	bool is_over = false, done = true;
 
 	sift.ctf = graph_find_plugin("ctf", error);
-	if (!sift.ctf)
+	if (!sift.ctf) {
+		guard_free(sift.progress, sizeof(*sift.progress));
 		return false;
+	}
 	sift.metadata_path = g_build_filename(dir, "metadata", NULL);
 	sift.stream_path = g_build_filename(dir, "stream", NULL);
-	if (g_mkdir(dir, 0700) ||
+	if (!sift.progress || g_mkdir(dir, 0700) ||
 	    !g_file_set_contents(sift.metadata_path, metadata->str, metadata->len, NULL)) {
 		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot write: path=%s", dir);
 		done = false;
 	}
-	while (done && !is_over)
+	while (done && !is_over && *deaths <= SIFT_MAX_DEATHS)
 		done = sift_chunk(&sift, &from, &most, count, &is_over, error);
+	if (done && !is_over)
+		leave_rest(packets, from, count);
 	g_unlink(sift.metadata_path);
 	g_unlink(sift.stream_path);
 	g_rmdir(dir);
 	g_free(sift.metadata_path);
 	g_free(sift.stream_path);
 	bt_plugin_put_ref(sift.ctf);
+	guard_free(sift.progress, sizeof(*sift.progress));
 	return done;
 }

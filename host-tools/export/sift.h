@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which packets of a trace babeltrace2 cannot read: an event of a kind that the
- * metadata does not declare, a field that goes beyond the packet, a time that goes back. It
- * stops at the first; so what is behind that is read again, as often as need be.
+ * metadata does not declare, a field that goes beyond the packet, a time that goes back, a
+ * length that there is no memory for. It stops at the first; so what is behind that is read
+ * again, as often as need be.
  */
 #ifndef HT_EXPORT_SIFT_H
 #define HT_EXPORT_SIFT_H
@@ -11,16 +12,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of all that one guest wrote: it takes seconds each. */
+#define SIFT_MAX_DEATHS	16
+
 /**
  * sift_packets - find the packets of a stream that cannot be read
  * @packets: struct lttng_guest_packet[]; is_left_out is set, and cleared nowhere
  * @metadata: of their trace
  * @dir: a directory for a small trace, made and removed
+ * @deaths: how often reading ended the reader, or took too long, is added. Above
+ *	%SIFT_MAX_DEATHS nothing is read any more, and all the rest left out
  * @count: how many were found is added
  * @error: HT_ERROR_FAILED: I/O, or babeltrace2 is not whole
  * Return: false with @error set.
  */
-bool sift_packets(GArray *packets, const GString *metadata, const char *dir, uint64_t *count,
-		  GError **error);
+bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
+		  unsigned int *deaths, uint64_t *count, GError **error);
 
 #endif

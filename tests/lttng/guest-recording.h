@@ -286,6 +286,8 @@ enum {
 	GUEST_CTF2,
 	GUEST_UNTOLD,		/* there are packets, and no word on it */
 	GUEST_IDLE,		/* never started */
+	GUEST_HUGE,		/* its events have a field that there is no memory for */
+	GUEST_LONG,		/* a packet says so of one event */
 };
 
 static inline void guest_web_metadata(void)
@@ -299,6 +301,19 @@ static inline void guest_web_metadata(void)
 	guest_send_text(&file, GUEST_PLUGIN, 0, guest_text(GUEST_PLUGIN, GUEST_BOOT, 2, 2));
 	guest_session(&file, GUEST_PLUGIN, "ended=1\n");
 	builder_write(&file, "web/1.1/metadata");
+}
+
+/* A session whose event's field is declared otherwise. */
+static inline void guest_put_lengths(struct builder_file *file, uint8_t number, const char *name,
+				     const char *declaration)
+{
+	g_autofree char *keys = g_strdup_printf("name=%s\nchannel.0=discard c\n", name);
+	GString *text = guest_text(number, GUEST_OWN_BOOT, 1, 1);
+	char *at = strstr(text->str, "_number;");
+
+	g_string_insert(text, at + strlen("_number") - text->str, declaration);
+	guest_session(file, number, keys);
+	guest_send_text(file, number, 0, text);
 }
 
 static inline void guest_app_metadata(void)
@@ -333,6 +348,9 @@ static inline void guest_app_metadata(void)
 	guest_session(&file, GUEST_CTF2, "name=json\nformat=ctf2\nchannel.0=discard c\n");
 	guest_piece(&file, GUEST_CTF2, 0, 0, "{}", 2);
 	guest_session(&file, GUEST_IDLE, "name=idle\nchannel.0=discard c\n");
+	guest_put_lengths(&file, GUEST_HUGE, "huge", "[2000000000]");
+	guest_put_lengths(&file, GUEST_LONG, "long", "; integer { size = 64; align = 8; signed = 0; "
+			  "encoding = none; base = 10; } _more[ _number ]");
 	builder_write(&file, "app/1.1/metadata");
 }
 
@@ -413,6 +431,12 @@ static inline void guest_app_cpu0(void)
 	guest_three(&file, (struct guest_packet) { .session = GUEST_CTF2, .has_own_clock = true });
 	guest_three(&file, (struct guest_packet) { .session = GUEST_UNTOLD,
 						   .has_own_clock = true });
+	guest_three(&file, (struct guest_packet) { .session = GUEST_HUGE, .has_own_clock = true });
+	for (unsigned int i = 0; i < 5; i++)
+		guest_take(&file, &(struct guest_packet) {
+			.session = GUEST_LONG, .sequence = i, .begin = i * 1000000000ULL,
+			.end = i * 1000000000ULL + 1000, .events = 1, .has_own_clock = true,
+			.number = i == 2 ? 0xf0000000 : 0 });
 	builder_write(&file, "app/1.1/lttng-cpu0");
 }
 

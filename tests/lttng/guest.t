@@ -102,8 +102,8 @@ def times(test, out):
 def left_out(test, out, said):
     test.equal(sorted(os.path.relpath(p, out) for p in glob.glob(out + '/*/*')),
                ['app@lttng/_._.._.._etc_x__2J', 'app@lttng/again', 'app@lttng/boot',
-                'app@lttng/boot.2', 'app@lttng/cut', 'app@lttng/liar', 'db@lttng/lost',
-                'web@lttng/boot'], 'a trace for each session that can be read')
+                'app@lttng/boot.2', 'app@lttng/cut', 'app@lttng/liar', 'app@lttng/long',
+                'db@lttng/lost', 'web@lttng/boot'], 'a trace for each session that can be read')
     for words in ('session=mute: it is left out: it has no metadata',
                   'session=json: it is left out: its metadata is not CTF 1.8 but ctf2',
                   'session=cut: packets left out, as they cannot be read with the metadata that'
@@ -111,6 +111,9 @@ def left_out(test, out, said):
                   'x?[2J: packets left out, as they are damaged: 1\n',
                   'x?[2J: packets left out, as they cannot be read with the metadata that came: 1\n',
                   'vm=app: packets left out, as they are damaged, or of no session known: 5\n',
+                  'session=huge: it is left out: none of its packets can be read\n',
+                  'session=long: packets left out, as they cannot be read with the metadata that'
+                  ' came: 1\n',
                   'session=liar: its clock is said to be the host\'s, and is not\n',
                   'session=lost: nobody knows how its clock relates to the host\'s\n'):
         test.ok(words in said, 'told: ' + words.strip(), said)
@@ -130,7 +133,7 @@ def whole(test, scratch):
     times(test, out)
     left_out(test, out, said)
     events, _ = read(test, out)
-    test.equal(len(events), 242 + 60 + 60 + 120 + 65 + 65 + 60 + 60, 'the set as a whole')
+    test.equal(len(events), 242 + 60 + 60 + 120 + 65 + 65 + 60 + 60 + 4, 'the set as a whole')
     test.equal(events, sorted(events, key=lambda e: e[0]), 'on one timeline')
 
 
