@@ -56,7 +56,7 @@ def read(test, path):
     test.ok(done.returncode == 0, 'babeltrace2 reads %s' % os.path.basename(path), done.stderr)
     events = []
     for line in done.stdout.splitlines():
-        match = re.match(r'\[(\d+)\.(\d+)\].* (kind\d): \{ cpu_id = (\d+) \}, \{ number = (\d+) \}',
+        match = re.match(r'\[(\d+)\.(\d+)\].* (kind\d): \{ cpu_id = (\d+) \}, \{ number = (\d+)\b',
                          line)
         events.append((int(match[1]) * 10**9 + int(match[2]), int(match[4]), match[3],
                        int(match[5])))
