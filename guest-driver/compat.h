@@ -8,7 +8,9 @@
 #ifndef VHT_COMPAT_H
 #define VHT_COMPAT_H
 
+#include <linux/dcache.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/kmsg_dump.h>
 #include <linux/ring_buffer.h>
@@ -191,6 +193,59 @@ static inline void vht_hrtimer_setup(struct hrtimer *timer,
 	{									\
 		fn(dumper, reason);						\
 	}
+#endif
+
+/*
+ * Operations on inodes are given the mount's map of ids since 6.3, a namespace before.
+ * Remove the old form when 6.1 is.
+ */
+#ifdef VHT_HAVE_IDMAP
+#define vht_idmap	mnt_idmap
+#define vht_nop_idmap	nop_mnt_idmap
+#else
+#define vht_idmap	user_namespace
+#define vht_nop_idmap	init_user_ns
+#endif
+
+/* An inode's times are behind functions since 6.7. Remove the old form when 6.6 is. */
+static inline void vht_inode_init_times(struct inode *inode)
+{
+#ifdef VHT_HAVE_INODE_INIT_TS
+	simple_inode_init_ts(inode);
+#else
+	inode->i_mtime = current_time(inode);
+	inode->i_atime = inode->i_mtime;
+	inode->i_ctime = inode->i_mtime;
+#endif
+}
+
+/* What mkdir() of a directory returns: a dentry since 6.15. Remove the old form when 6.12 is. */
+#ifdef VHT_HAVE_MKDIR_DENTRY
+typedef struct dentry *vht_mkdir_t;
+#define vht_mkdir_error(ret)	ERR_PTR(ret)
+#else
+typedef int vht_mkdir_t;
+#define vht_mkdir_error(ret)	(ret)
+#endif
+
+/*
+ * A name in memory that stays is marked as such since 6.19; before, somebody just held it.
+ * Remove the old form when 6.18 is.
+ */
+static inline void vht_make_persistent(struct dentry *dentry, struct inode *inode)
+{
+#ifdef VHT_HAVE_PERSISTENT
+	d_make_persistent(dentry, inode);
+#else
+	d_instantiate(dentry, inode);
+	dget(dentry);
+#endif
+}
+
+#ifdef VHT_HAVE_PERSISTENT
+#define vht_kill_persistent_super	kill_anon_super
+#else
+#define vht_kill_persistent_super	kill_litter_super
 #endif
 
 #endif /* VHT_COMPAT_H */

@@ -49,6 +49,10 @@ declares() {
 	has HRTIMER_SETUP hrtimer.h ' hrtimer_setup('
 	has KMSG_DETAIL kmsg_dump.h 'struct kmsg_dump_detail {'
 	has SYSCORE_DATA syscore_ops.h ' register_syscore('
+	has IDMAP fs.h 'int simple_setattr(struct mnt_idmap \*'
+	has INODE_INIT_TS fs.h ' simple_inode_init_ts('
+	has MKDIR_DENTRY fs.h 'struct dentry \*(\*mkdir)'
+	has PERSISTENT dcache.h ' d_make_persistent('
 }
 
 has_alias() {
@@ -73,7 +77,7 @@ installs() {
 	mkdir -p "$build"
 	cp "$source"/* "$build"
 	command=$(sed -n 's/^MAKE\[0\]="\(.*\)"$/\1/p' "$source/dkms.conf")
-	eval "$command" && [ -e "$build/virtio_hypertrace.ko" ]
+	eval "$command" && [ -e "$build/virtio_hypertrace.ko" ] && [ -e "$build/vht_spool.ko" ]
 }
 
 for k in 6.12 6.1; do
