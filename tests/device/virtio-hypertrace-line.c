@@ -89,6 +89,7 @@ static void check_never_back(const Line *before, const Line *after,
     g_assert_cmpmem(&after->segment[0], sizeof(after->segment[0]),
                     &before->segment[1], sizeof(before->segment[1]));
     g_assert_cmpint((int64_t)(joint - r->counter), >, 0);
+    g_assert_cmpint(line_at(after, joint), ==, line_at(before, joint));
     for (i = 0; i < 1000; i++) {
         g_assert_cmpint(line_at(after, joint - i), ==,
                         line_at(before, joint - i));
