@@ -84,13 +84,14 @@ static size_t unpack_one(const uint8_t *data, size_t size, bool is_swapped, GStr
 GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error)
 {
 	GString *text = g_string_new(NULL);
-	bool is_swapped;
+	bool is_packed, is_swapped;
 
 	if (size < 4 || (load_word(data, false) != PACKET_MAGIC &&
 			 load_word(data, true) != PACKET_MAGIC)) {
 		g_string_append_len(text, (const char *)data, size);
 		size = 0;
 	}
+	is_packed = size;
 	is_swapped = size && load_word(data, false) != PACKET_MAGIC;
 	while (size) {
 		size_t whole = unpack_one(data, size, is_swapped, text, error);
@@ -106,6 +107,9 @@ GString *lttng_metadata_text(const uint8_t *data, size_t size, GError **error)
 		g_string_free(text, TRUE);
 		return fail(error, "metadata is empty: the session was cut off at its beginning");
 	}
+	/* in packets it may be missing, as in the kernel tracer's: they say the version */
+	if (is_packed && strncmp(text->str, SIGNATURE, strlen(SIGNATURE)))
+		g_string_prepend(text, SIGNATURE " */\n");
 	if (strncmp(text->str, SIGNATURE, strlen(SIGNATURE)) || strlen(text->str) != text->len) {
 		g_string_free(text, TRUE);
 		return fail(error, "metadata is not CTF 1.8");

@@ -195,6 +195,22 @@ static void put_packet(GByteArray *file, const char *text, size_t size, size_t p
 	memset(file->data + file->len - padding, 'x', padding);
 }
 
+/* The kernel tracer's metadata has no first line: it is for text alone. */
+static void test_unsigned(void)
+{
+	GByteArray *file = g_byte_array_new();
+	const char *behind = strchr(kernel, '\n') + 1;
+	GError *error = NULL;
+	GString *text;
+
+	put_packet(file, behind, strlen(behind), 5, false);
+	text = lttng_metadata_text(file->data, file->len, &error);
+	g_assert_no_error(error);
+	ok(!strcmp(text->str, kernel), "text in packets gets the first line that it lacks");
+	g_string_free(text, TRUE);
+	g_byte_array_unref(file);
+}
+
 static void test_packets(bool is_swapped)
 {
 	GByteArray *file = g_byte_array_new();
@@ -256,6 +272,7 @@ int main(void)
 	test_fitted();
 	test_packets(false);
 	test_packets(true);
+	test_unsigned();
 	test_text();
 	return tap_done();
 }
