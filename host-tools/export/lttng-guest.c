@@ -220,18 +220,11 @@ out:
 static bool put_session(const struct place *place, const struct lttng_guest_session *session,
 			GError **error)
 {
-	char *uuid = lttng_uuid_text(session->uuid);
 	struct lttng_layout layout;
 	GError *problem = NULL;
 	GString *text;
 	bool done;
 
-	/* a VM's state that was loaded twice: readers take two traces of one uuid for one */
-	if (!g_hash_table_add(place->uuids, uuid)) {
-		warn_session(place, session, "it is left out: another one with its uuid is there "
-			     "already (epoch %" PRIu32 " of the VM)", session->epoch);
-		return true;
-	}
 	if (*place->deaths > SIFT_MAX_DEATHS) {
 		warn_session(place, session, "it is left out: too much of this VM's ends"
 			     " babeltrace2");
@@ -242,6 +235,11 @@ static bool put_session(const struct place *place, const struct lttng_guest_sess
 		warn_session(place, session, "it is left out: %s", problem->message);
 		g_error_free(problem);
 		return true;
+	}
+	if (!g_hash_table_add(place->uuids, lttng_uuid_text(session->uuid))) {
+		warn_session(place, session, "another session with its uuid is in the set; its"
+			     " trace has none");
+		lttng_layout_drop_uuid(text);
 	}
 	done = put_with_text(place, session, &layout, text, error);
 	lttng_layout_fini(&layout);

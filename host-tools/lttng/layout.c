@@ -111,3 +111,24 @@ bool lttng_layout_has_channel(const struct lttng_layout *layout, uint32_t channe
 {
 	return g_hash_table_contains(layout->channels, GUINT_TO_POINTER(channel));
 }
+
+void lttng_layout_drop_uuid(GString *text)
+{
+	const char *at = text->str, *begin;
+
+	while (tsdl_declaration(&at, &begin)) {
+		struct tsdl_token first, last;
+
+		if (!tsdl_matches(begin, "trace { major = 1; minor = 8; uuid = *;"))
+			continue;
+		/* trace { major = 1; minor = 8; */
+		for (unsigned int i = 0; i < 10; i++)
+			tsdl_next(&begin);
+		first = tsdl_next(&begin);
+		do
+			last = tsdl_next(&begin);
+		while (last.kind != ';');
+		g_string_erase(text, first.begin - text->str, last.end - first.begin);
+		return;
+	}
+}

@@ -44,6 +44,15 @@ void lttng_layout_fini(struct lttng_layout *layout);
 bool lttng_layout_has_channel(const struct lttng_layout *layout, uint32_t channel);
 
 /**
+ * lttng_layout_drop_uuid - take the trace's uuid out of a text
+ * @text: one that lttng_layout_init() took; changed
+ *
+ * Readers take two traces of one uuid for one trace, with one clock. A VM's state that
+ * was loaded twice makes two, whose packets cannot be told apart but by where they are.
+ */
+void lttng_layout_drop_uuid(GString *text);
+
+/**
  * lttng_uuid_text - a uuid as metadata has it
  * @uuid: the uuid
  * Return: to be freed with g_free().

@@ -174,6 +174,20 @@ def told(test, scratch):
                 done.stdout)
 
 
+def twice(test, scratch):
+    """A VM's state that was loaded again: the same session in two epochs."""
+    recording, out = os.path.join(scratch, 'twice'), os.path.join(scratch, 'twice-out')
+    shutil.copytree(os.path.join(scratch, 'rec'), recording)
+    for name in ('app', 'db'):
+        shutil.rmtree(os.path.join(recording, name))
+    shutil.copytree(os.path.join(recording, 'web', '1.1'), os.path.join(recording, 'web', '2.2'))
+    said = export(test, recording, out)
+    test.ok('session=boot: another session with its uuid is in the set' in said, 'it is told', said)
+    test.equal(sorted(os.listdir(out + '/web@lttng')), ['boot', 'boot.2'], 'each is a trace')
+    events, _ = read(test, out)
+    test.equal(len(events), 2 * 242, 'the events of both are there')
+
+
 def torn(test, scratch):
     """A stream file that ends anywhere, and packets with any byte changed: export makes a set
     that babeltrace2 reads."""
@@ -208,7 +222,7 @@ def torn(test, scratch):
 def main():
     test = tap.Tap()
     with tempfile.TemporaryDirectory() as scratch:
-        tap.each(test, (whole, choice, told, torn), scratch)
+        tap.each(test, (whole, choice, told, twice, torn), scratch)
     return test.done()
 
 

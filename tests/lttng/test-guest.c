@@ -159,6 +159,17 @@ static void test_layout(void)
 	ok_error(&error, HT_ERROR_FORMAT, "is refused");
 }
 
+static void test_drop_uuid(void)
+{
+	GString *text = guest_text(7, GUEST_BOOT, 1, 1);
+
+	ok(strstr(text->str, "07070707") != NULL, "the trace's uuid");
+	lttng_layout_drop_uuid(text);
+	ok(!strstr(text->str, "07070707") && strstr(text->str, GUEST_BOOT) &&
+	   strstr(text->str, "\tminor = 8;\n\t\n\tbyte_order = le;"), "is taken out, nothing else");
+	g_string_free(text, TRUE);
+}
+
 static void test_sessions(void)
 {
 	struct lttng_guest *guest = lttng_guest_read(find_vm("web"));
@@ -356,6 +367,7 @@ int main(void)
 	g_assert_no_error(error);
 	test_packet();
 	test_layout();
+	test_drop_uuid();
 	test_sessions();
 	test_hostile();
 	test_texts();
