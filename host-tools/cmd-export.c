@@ -14,6 +14,7 @@ static const struct {
 	bool (*export)(const struct export_request *request, GError **error);
 } formats[] = {
 	{ "ctf", export_ctf },
+	{ "files", export_files },
 	{ "perfetto", export_perfetto },
 	{ "trace.dat", export_trace_dat },
 };
@@ -54,7 +55,7 @@ int cmd_export(int argc, char **argv)
 	gboolean omits_lttng = FALSE, vmsync = FALSE;
 	const GOptionEntry entries[] = {
 		{ "to", 't', 0, G_OPTION_ARG_STRING, &to,
-		  "Format of the trace (default: ctf)", "ctf|trace.dat|perfetto" },
+		  "Format of the trace (default: ctf)", "ctf|trace.dat|perfetto|files" },
 		{ "names", 0, 0, G_OPTION_ARG_STRING, &names,
 		  "Names of events and fields: LTTng's (default) or the kernel's", "lttng|ftrace" },
 		{ "vm", 0, 0, G_OPTION_ARG_STRING, &vm, "Only VMs whose name fits", "GLOB" },
@@ -79,7 +80,7 @@ int cmd_export(int argc, char **argv)
 	if (argc != 3)
 		usage = "give a recording and what to make";
 	else if (format == G_N_ELEMENTS(formats))
-		usage = "--to takes ctf, trace.dat or perfetto";
+		usage = "--to takes ctf, trace.dat, perfetto or files";
 	else if (names && format)
 		usage = "--names is for ctf";
 	else if ((lttng || omits_lttng || vmsync) && format)

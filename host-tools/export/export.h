@@ -62,6 +62,14 @@ bool export_trace_dat(const struct export_request *request, GError **error);
 bool export_perfetto(const struct export_request *request, GError **error);
 
 /**
+ * export_files - export the files that programs of guests wrote, in a directory
+ * @request: what and where to; @request->names is not used
+ * @error: as export_ctf(); HT_ERROR_NOT_FOUND also if there is no stream of files
+ * Return: false with @error set, and then nothing stands at the output.
+ */
+bool export_files(const struct export_request *request, GError **error);
+
+/**
  * export_open_decoder - open the recording, if there is something in it to export
  * @request: what
  * @options: how

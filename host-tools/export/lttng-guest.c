@@ -12,6 +12,7 @@
 #include "lttng/guest-clock.h"
 #include "lttng/guest-write.h"
 #include "recording/reader.h"
+#include "spool/traces.h"
 
 /* Behind a VM's directory name, which has no @. */
 #define SUFFIX	"@lttng"
@@ -264,6 +265,24 @@ static bool put_guest(struct place *place, const struct lttng_guest *guest, GErr
 		if (session->streams->len)
 			done = put_session(place, session, error);
 	}
+	place->deaths = NULL;
+	return done;
+}
+
+/* What a guest's LTTng wrote to the spool: the events of programs. */
+static bool put_spool(struct place *place, GError **error)
+{
+	struct spool_traces *traces = spool_traces_read(place->vm, error);
+	bool done;
+
+	if (!traces)
+		return false;
+	if (traces->incomplete)
+		export_warn(place->request, "LTTng in a guest: vm=%s: %" PRIu64
+			    " packets in its spool are left out: a part of them did not come",
+			    place->vm->name, traces->incomplete);
+	done = put_guest(place, traces->guest, error);
+	spool_traces_free(traces);
 	return done;
 }
 
@@ -291,7 +310,7 @@ bool export_lttng_guests(const struct export_request *request, const char *set,
 			continue;
 		guest = lttng_guest_read(place.vm);
 		place.timebase = timebase = timebase_new(place.vm, NULL);
-		done = put_guest(&place, guest, error);
+		done = put_guest(&place, guest, error) && put_spool(&place, error);
 		timebase_free(timebase);
 		lttng_guest_free(guest);
 	}
