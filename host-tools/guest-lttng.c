@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "export/lttng-events.h"
 #include "format.h"
 #include "lttng/guest-clock.h"
 
@@ -17,16 +18,26 @@ void guest_lttng_print_session(const char *indent, const struct lttng_guest_sess
 	       session->texts->len ? "begun" : "not begun", *channels ? channels : "-");
 }
 
+/* stock lttng-modules is built without its count of events */
+static char *events_text(const struct lttng_guest_session *session,
+			 const struct lttng_guest_totals *totals)
+{
+	if (!totals->events && totals->has_events)
+		return g_strdup("events not counted");
+	return g_strdup_printf("%s%" PRIu64 " events", session->has_all_events ? "" : "about ",
+			       totals->events);
+}
+
 void guest_lttng_print_totals(const char *indent, const struct lttng_guest_session *session)
 {
+	g_autofree char *bytes = NULL, *events = NULL;
 	struct lttng_guest_totals totals;
-	g_autofree char *bytes = NULL;
 
 	lttng_guest_totals(session, &totals);
 	bytes = format_bytes((double)totals.bytes);
-	printf("%s%" PRIu64 " packets, %s, %s%" PRIu64 " events; lost: %" PRIu64
-	       " events discarded, %" PRIu64 " packets overwritten", indent, totals.packets, bytes,
-	       session->has_all_events ? "" : "about ", totals.events, totals.discarded,
+	events = events_text(session, &totals);
+	printf("%s%" PRIu64 " packets, %s, %s; lost: %" PRIu64 " events discarded, %" PRIu64
+	       " packets overwritten", indent, totals.packets, bytes, events, totals.discarded,
 	       totals.missing);
 	if (totals.before)
 		printf(", %" PRIu64 " packets before the recording", totals.before);
@@ -88,8 +99,32 @@ static void print_defects(const GPtrArray *defects, uint64_t count)
 		printf("    and %" PRIu64 " defects more\n", count - defects->len);
 }
 
-static void check_session(const struct recording_vm *vm, const struct lttng_guest_session *session,
-			  bool *has_loss)
+/**
+ * decode_session - read all events, and tell how many they are
+ * @deaths: how often what the guest wrote ended the reader is added
+ */
+static void decode_session(struct lttng_guest_session *session, unsigned int *deaths)
+{
+	struct lttng_events events;
+	GError *error = NULL;
+
+	if (!session->streams->len)
+		return;
+	if (!lttng_events_count(session, deaths, &events, &error)) {
+		printf("    cannot be decoded: %s\n", error->message);
+		g_error_free(error);
+		return;
+	}
+	printf("    %" PRIu64 " events decoded\n", events.count);
+	if (events.unreadable)
+		lttng_guest_session_add_defect(session, "packets that cannot be decoded: %"
+					       PRIu64, events.unreadable);
+	if (events.is_other)
+		lttng_guest_session_add_defect(session, "the driver has counted other events");
+}
+
+static void check_session(const struct recording_vm *vm, struct lttng_guest_session *session,
+			  unsigned int *deaths, bool *has_loss)
 {
 	struct lttng_guest_totals totals;
 
@@ -98,6 +133,7 @@ static void check_session(const struct recording_vm *vm, const struct lttng_gues
 	printf("%s: ", vm->name);
 	guest_lttng_print_session("", session);
 	guest_lttng_print_totals("    ", session);
+	decode_session(session, deaths);
 	print_defects(session->defects, session->defect_count);
 }
 
@@ -105,11 +141,12 @@ uint64_t guest_lttng_check(const struct recording_vm *vm, bool *has_loss)
 {
 	struct lttng_guest *guest = lttng_guest_read(vm);
 	uint64_t defects = guest->defect_count;
+	unsigned int deaths = 0;
 
 	for (guint i = 0; i < guest->sessions->len; i++) {
-		const struct lttng_guest_session *session = guest->sessions->pdata[i];
+		struct lttng_guest_session *session = guest->sessions->pdata[i];
 
-		check_session(vm, session, has_loss);
+		check_session(vm, session, &deaths, has_loss);
 		defects += session->defect_count;
 	}
 	if (guest->defect_count)

@@ -27,11 +27,15 @@
  * @time: of the last message of a packet that was read to its end
  * @last: of the last message
  * @ended: packets of this chunk that were read to their end
+ * @events: events in these
+ * @begun: events in the packet that is being read
  */
 struct progress {
 	uint64_t time;
 	uint64_t last;
 	guint ended;
+	uint64_t events;
+	uint64_t begun;
 };
 
 /**
@@ -82,7 +86,11 @@ static bool take_message(struct progress *progress, const bt_message *message)
 	progress->last = time;
 	if (bt_message_get_type(message) == BT_MESSAGE_TYPE_PACKET_END) {
 		progress->time = time;
+		progress->events += progress->begun;
+		progress->begun = 0;
 		progress->ended++;
+	} else if (bt_message_get_type(message) == BT_MESSAGE_TYPE_EVENT) {
+		progress->begun++;
 	}
 	return true;
 }
@@ -208,6 +216,7 @@ static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *fo
 	if (!count)
 		return true;
 	sift->progress->ended = 0;
+	sift->progress->begun = 0;
 	sift->progress->last = sift->progress->time;
 	result = guard_run(read_trace, sift, CHUNK_BYTES);
 	if (result == GUARD_TRUE) {
@@ -242,8 +251,8 @@ static void leave_rest(GArray *packets, guint from, uint64_t *count)
 	}
 }
 
-bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
-		  unsigned int *deaths, uint64_t *count, GError **error)
+bool sift_count(GArray *packets, const GString *metadata, const char *dir,
+		unsigned int *deaths, uint64_t *events, uint64_t *count, GError **error)
 {
 	struct sift sift = { .packets = packets, .dir = dir, .deaths = deaths,
 			     .progress = guard_alloc(sizeof(*sift.progress)) };
@@ -271,7 +280,17 @@ bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
 	g_rmdir(dir);
 	g_free(sift.metadata_path);
 	g_free(sift.stream_path);
+	if (sift.progress)
+		*events += sift.progress->events;
 	bt_plugin_put_ref(sift.ctf);
 	guard_free(sift.progress, sizeof(*sift.progress));
 	return done;
+}
+
+bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
+		  unsigned int *deaths, uint64_t *count, GError **error)
+{
+	uint64_t events = 0;
+
+	return sift_count(packets, metadata, dir, deaths, &events, count, error);
 }

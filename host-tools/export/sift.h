@@ -29,4 +29,15 @@
 bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
 		  unsigned int *deaths, uint64_t *count, GError **error);
 
+/**
+ * sift_count - the same, and count the events in what can be read
+ * @events: their number is added
+ *
+ * The other parameters are those of sift_packets().
+ *
+ * Return: false with @error set.
+ */
+bool sift_count(GArray *packets, const GString *metadata, const char *dir,
+		unsigned int *deaths, uint64_t *events, uint64_t *count, GError **error);
+
 #endif

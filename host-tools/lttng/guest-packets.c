@@ -100,6 +100,7 @@ static void put_packet(struct walk *walk, struct lttng_guest_stream *stream,
 	stream->discarded = packet->discarded;
 	stream->bytes += packet->size;
 	stream->events += events;
+	stream->has_events |= packet->content_size > LTTNG_PACKET_HEADER_SIZE;
 	g_array_append_val(stream->packets, entry);
 }
 
@@ -197,6 +198,7 @@ void lttng_guest_totals(const struct lttng_guest_session *session,
 		totals->packets += stream->packets->len;
 		totals->bytes += stream->bytes;
 		totals->events += stream->events;
+		totals->has_events |= stream->has_events;
 		totals->before += stream->before;
 		totals->missing += stream->missing;
 		totals->discarded += stream->discarded;

@@ -46,7 +46,8 @@ struct lttng_guest_packet {
  * @cpu: of the guest
  * @packets: struct lttng_guest_packet[], in their order
  * @bytes: of these
- * @events: in these, as the driver counted
+ * @events: in these, as the driver counted; 0 where nobody counts
+ * @has_events: there are events in these, counted or not
  * @before: packets that were gone when the recording began
  * @missing: packets missing after that: overwritten in LTTng's buffer or the ring
  * @discarded: events that the channel had no room for, by the last packet
@@ -59,6 +60,7 @@ struct lttng_guest_stream {
 	GArray *packets;
 	uint64_t bytes;
 	uint64_t events;
+	bool has_events;
 	uint64_t before;
 	uint64_t missing;
 	uint64_t discarded;
@@ -139,6 +141,7 @@ struct lttng_guest_totals {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t events;
+	bool has_events;
 	uint64_t before;
 	uint64_t missing;
 	uint64_t discarded;

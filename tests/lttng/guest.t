@@ -169,9 +169,33 @@ def told(test, scratch):
     done = run(TOOL, 'check', recording)
     test.ok(done.returncode == 6, 'check fails')
     for words in ('its number goes back', 'its size is not what there is of it', 'bad magic',
-                  'it is of no session known', 'it has packets, but no metadata'):
+                  'it is of no session known', 'it has packets, but no metadata',
+                  'packets that cannot be decoded: 3'):
         test.ok('    defect: ' in done.stdout and words in done.stdout, 'check: ' + words,
                 done.stdout)
+    test.ok('    242 events decoded\n' in done.stdout and 'counted other' not in done.stdout,
+            'check decodes all events', done.stdout)
+
+
+def uncounted(test, scratch):
+    """Stock lttng-modules does not count events; nor is a count right that is not so."""
+    recording = os.path.join(scratch, 'uncounted')
+    for number, words in ((0, 'events not counted; lost: 7'),
+                          (99, 'defect: the driver has counted other events')):
+        shutil.copytree(os.path.join(scratch, 'rec', 'web'), os.path.join(recording, 'web'))
+        shutil.copy(os.path.join(scratch, 'rec', 'recording.ini'), recording)
+        for cpu in (0, 1):
+            path = os.path.join(recording, 'web', '1.1', 'lttng-cpu%d' % cpu)
+            with open(path, 'rb') as stream:
+                data = bytearray(stream.read())
+            for at, _ in packets(path):
+                struct.pack_into('<Q', data, at + 72, number)
+            with open(path, 'wb') as stream:
+                stream.write(data)
+        done = run(TOOL, 'check', recording)
+        test.ok(words in done.stdout and '    242 events decoded\n' in done.stdout,
+                'check: ' + words, done.stdout)
+        shutil.rmtree(recording)
 
 
 def twice(test, scratch):
@@ -222,7 +246,7 @@ def torn(test, scratch):
 def main():
     test = tap.Tap()
     with tempfile.TemporaryDirectory() as scratch:
-        tap.each(test, (whole, choice, told, twice, torn), scratch)
+        tap.each(test, (whole, choice, told, uncounted, twice, torn), scratch)
     return test.done()
 
 
