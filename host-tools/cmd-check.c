@@ -14,6 +14,7 @@
 #include "error.h"
 #include "format.h"
 #include "guest-lttng.h"
+#include "guest-spool.h"
 #include "recording/audit.h"
 #include "recording/reader.h"
 
@@ -251,9 +252,13 @@ static int check(const struct recording *rec)
 		has_gap |= row->audit->has_gap;
 		is_least |= row->audit->is_least;
 	}
-	for (i = 0; i < rec->vms->len; i++)
-		if (!((const struct recording_vm *)rec->vms->pdata[i])->is_host)
-			defects += guest_lttng_check(rec->vms->pdata[i], &has_loss);
+	for (i = 0; i < rec->vms->len; i++) {
+		const struct recording_vm *vm = rec->vms->pdata[i];
+
+		if (!vm->is_host)
+			defects += guest_lttng_check(vm, &has_loss) +
+				   guest_spool_check(vm, &has_loss);
+	}
 	for (i = 0; i < warnings->len; i++)
 		printf("warning: %s\n", (const char *)warnings->pdata[i]);
 	defects += print_causality(causality);

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "format.h"
 #include "guest-lttng.h"
+#include "guest-spool.h"
 #include "recording/reader.h"
 #include "wire/end.h"
 #include "wire/text.h"
@@ -338,8 +339,10 @@ static void print_vm(const struct recording *rec, const struct recording_vm *vm)
 		for (j = 0; j < gen->streams->len; j++)
 			print_stream(gen->streams->pdata[j], timebase, gen->epoch);
 	}
-	if (!vm->is_host)
+	if (!vm->is_host) {
 		print_lttng(rec, vm, timebase);
+		guest_spool_print(rec, vm, timebase);
+	}
 	timebase_free(timebase);
 }
 
