@@ -282,7 +282,9 @@ static void vht_external_tell(struct work_struct *work)
  */
 void vht_source_tell(struct vht_source *source)
 {
-	queue_work(system_unbound_wq, &vht_external_work);
+	/* Who waits for room is not woken up by asking. */
+	if (!READ_ONCE(vht_external_waits) || vht_metadata_has_room(&source->vht->metadata))
+		queue_work(system_unbound_wq, &vht_external_work);
 }
 EXPORT_SYMBOL_GPL(vht_source_tell);
 

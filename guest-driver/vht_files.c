@@ -375,6 +375,25 @@ int vht_sysfs_read(const char *path, void *buf, size_t size)
 }
 
 /**
+ * vht_module_is_loaded - is there such a module?
+ *
+ * @name: of the module, as sysfs has it
+ *
+ * Context: process.
+ *
+ * Return: true if it is loaded, or about to be.
+ */
+bool vht_module_is_loaded(const char *name)
+{
+	char path[32 + MODULE_NAME_LEN];
+	char count[16];
+
+	snprintf(path, sizeof(path), "module/%s/refcnt", name);
+	return vht_sysfs_read(path, count, sizeof(count)) > 0;
+}
+EXPORT_SYMBOL_GPL(vht_module_is_loaded);
+
+/**
  * vht_find_note - find one of many ELF notes
  *
  * @notes: the notes, aligned as they are; not trusted

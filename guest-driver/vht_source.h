@@ -213,6 +213,9 @@ void vht_source_unregister(u16 type);
 void vht_source_tell(struct vht_source *source);
 bool vht_source_is_ending(const struct vht_source *source);
 
+/* vht_files.c */
+bool vht_module_is_loaded(const char *name);
+
 /* vht_drain.c */
 void vht_publish(struct vht_producer *producer, u64 stuck);
 

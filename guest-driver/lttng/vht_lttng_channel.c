@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels of sessions that are exported, from their creation until the last packet of
+ * them is in the region, which may be long after LTTng has destroyed them: as their
+ * reader we keep their buffers, and this module with them.
+ *
+ * Once LTTng has destroyed a channel, whole sub-buffers can be taken, and that is all: to
+ * end a begun one would use what is freed then. So that is done on the way there.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/lockdep.h>
+#include <linux/overflow.h>
+#include <linux/printk.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "vht_lttng.h"
+
+/* Guards what is not RCU's or a producer's lock's. */
+DEFINE_MUTEX(vht_lttng_lock);
+
+/* All channels, oldest first. Written under the lock, read under RCU. */
+LIST_HEAD(vht_lttng_channels);
+
+/*
+ * Channels that LTTng has destroyed wait for room in the ring in so many buffers, at most: a
+ * reader that does not read must not have the guest's memory.
+ */
+#define VHT_LTTNG_MAX_ENDED	16
+
+/**
+ * vht_lttng_buffer_of - a channel's buffer of one CPU
+ *
+ * @channel: the channel
+ * @cpu: the CPU
+ *
+ * Context: any, under RCU or vht_lttng_lock.
+ *
+ * Return: the buffer, NULL if there is none: the CPU has not been online since.
+ */
+struct lttng_kernel_ring_buffer *
+vht_lttng_buffer_of(const struct vht_lttng_channel *channel, unsigned int cpu)
+{
+	const struct channel_backend *backend = &channel->ring->backend;
+
+	if (!cpumask_test_cpu(cpu, backend->cpumask))
+		return NULL;
+	/* The buffer is made before its bit is set. Partner: lib_ring_buffer_create(). */
+	smp_rmb();
+	return per_cpu_ptr(backend->percpu_buf, cpu);
+}
+
+static struct vht_lttng_channel *
+vht_lttng_channel_find(const struct lttng_kernel_ring_buffer_channel *ring)
+{
+	struct vht_lttng_channel *channel;
+
+	list_for_each_entry_rcu(channel, &vht_lttng_channels, list,
+				lockdep_is_held(&vht_lttng_lock))
+		if (channel->ring == ring)
+			return channel;
+	return NULL;
+}
+
+/**
+ * vht_lttng_channel_is_ours - is the channel exported?
+ *
+ * @ring: the channel
+ *
+ * Context: any.
+ *
+ * Return: true if it is.
+ */
+bool vht_lttng_channel_is_ours(const struct lttng_kernel_ring_buffer_channel *ring)
+{
+	bool is_ours;
+
+	rcu_read_lock();
+	is_ours = vht_lttng_channel_find(ring);
+	rcu_read_unlock();
+	return is_ours;
+}
+
+/**
+ * vht_lttng_channel_add - LTTng has made a channel: export it, if its session is to be
+ *
+ * @ring: the channel
+ * @lttng: LTTng's idea of it
+ *
+ * Context: process; LTTng's sessions_mutex is held.
+ */
+void vht_lttng_channel_add(struct lttng_kernel_ring_buffer_channel *ring,
+			   struct lttng_kernel_channel_buffer *lttng)
+{
+	bool overwrites = ring->backend.config.mode == RING_BUFFER_OVERWRITE;
+	const char *name = lttng->parent.session->priv->name;
+	struct vht_lttng_channel *channel;
+	unsigned int cpu;
+	char label[16];
+
+	if (!vht_lttng_is_selected(name))
+		return;
+	channel = kzalloc(struct_size(channel, buffers, nr_cpu_ids), GFP_KERNEL);
+	if (!channel)
+		goto err;
+	mutex_lock(&vht_lttng_lock);
+	channel->session = vht_lttng_session_get(lttng);
+	if (!channel->session) {
+		mutex_unlock(&vht_lttng_lock);
+		kfree(channel);
+		goto err;
+	}
+	/* How the user calls it the kernel is not told. */
+	snprintf(label, sizeof(label), "channel%u", lttng->priv->id);
+	vht_lttng_session_add_channel(channel->session, lttng->priv->id,
+				      overwrites ? "overwrite" : "discard", label);
+	channel->ring = ring;
+	channel->live = true;
+	for_each_channel_cpu(cpu, ring) {
+		struct vht_lttng_buffer *buffer = &channel->buffers[cpu];
+
+		/* Nobody knows the channel yet, so nobody else is its reader. */
+		buffer->open = !lib_ring_buffer_open_read(vht_lttng_buffer_of(channel, cpu));
+		buffer->looked_at = jiffies;
+	}
+	list_add_tail_rcu(&channel->list, &vht_lttng_channels);
+	mutex_unlock(&vht_lttng_lock);
+	return;
+
+err:
+	pr_err("cannot export a channel, LTTng's own way is open: session=%s: %pe\n", name,
+	       ERR_PTR(-ENOMEM));
+}
+
+/* Ends the begun sub-buffers of a live channel, with an IPI for each CPU that has one. */
+static void vht_lttng_channel_flush(struct vht_lttng_channel *channel)
+{
+	unsigned int cpu;
+
+	lockdep_assert_held(&vht_lttng_lock);
+	if (!channel->live || !vht_lttng_session_has_metadata(channel->session))
+		return;
+	for_each_channel_cpu(cpu, channel->ring) {
+		struct lttng_kernel_ring_buffer *buf = vht_lttng_buffer_of(channel, cpu);
+
+		if (vht_lttng_buffer_is_begun(buf))
+			lib_ring_buffer_switch_remote(buf);
+	}
+}
+
+/**
+ * vht_lttng_channels_flush - end the begun sub-buffers of all CPUs
+ *
+ * Context: process; vht_lttng_lock is held.
+ */
+void vht_lttng_channels_flush(void)
+{
+	struct vht_lttng_channel *channel;
+
+	list_for_each_entry(channel, &vht_lttng_channels, list)
+		vht_lttng_channel_flush(channel);
+}
+
+/**
+ * vht_lttng_channel_end - LTTng is about to destroy a channel
+ *
+ * @ring: the channel, an exported one
+ *
+ * Context: process; LTTng's sessions_mutex is held.
+ */
+void vht_lttng_channel_end(struct lttng_kernel_ring_buffer_channel *ring)
+{
+	struct vht_lttng_channel *channel;
+
+	mutex_lock(&vht_lttng_lock);
+	channel = vht_lttng_channel_find(ring);
+	vht_lttng_channel_flush(channel);
+	WRITE_ONCE(channel->live, false);
+	vht_lttng_session_end_channel(channel->session);
+	mutex_unlock(&vht_lttng_lock);
+	/* Nobody ends a sub-buffer of it any more, or looks into its session's metadata. */
+	synchronize_rcu();
+	vht_lttng_tell();
+}
+
+/**
+ * vht_lttng_channel_ended - LTTng has destroyed a channel; we have it yet
+ *
+ * Context: process; LTTng's sessions_mutex is held.
+ */
+void vht_lttng_channel_ended(void)
+{
+	vht_lttng_take_others();
+}
+
+static bool vht_lttng_channel_is_done(const struct vht_lttng_channel *channel)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (channel->buffers[cpu].open && !READ_ONCE(channel->buffers[cpu].done))
+			return false;
+	return true;
+}
+
+/* Gives the buffers back. With the last of them the channel goes, and its hold on us. */
+static void vht_lttng_channel_free(struct vht_lttng_channel *channel)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct lttng_kernel_ring_buffer *buf;
+
+		if (!channel->buffers[cpu].open)
+			continue;
+		buf = vht_lttng_buffer_of(channel, cpu);
+		channel->buffers[cpu].open = false;
+		lib_ring_buffer_release_read(buf);
+	}
+	vht_lttng_session_put(channel->session);
+	kfree(channel);
+}
+
+/**
+ * vht_lttng_channels_reap - let go of channels that are done with
+ *
+ * @all: of those too that LTTng has destroyed, and whose packets nobody will take
+ *
+ * Context: process; vht_lttng_lock is held.
+ *
+ * Return: true if there are channels yet that LTTng has destroyed.
+ */
+bool vht_lttng_channels_reap(bool all)
+{
+	struct vht_lttng_channel *channel, *next;
+	unsigned int waiting = 0;
+	LIST_HEAD(done);
+
+	lockdep_assert_held(&vht_lttng_lock);
+	list_for_each_entry_safe_reverse(channel, next, &vht_lttng_channels, list) {
+		if (channel->live || !vht_lttng_is_finalized(channel))
+			continue;
+		if (!all && !vht_lttng_channel_is_done(channel) &&
+		    ++waiting <= VHT_LTTNG_MAX_ENDED)
+			continue;
+		/* Readers of the list go on from it. */
+		list_del_rcu(&channel->list);
+		synchronize_rcu();
+		vht_lttng_channel_free(channel);
+	}
+	return waiting;
+}
