@@ -23,7 +23,7 @@ import tarfile
 import vm
 
 CONSUMER = '/usr/lib/x86_64-linux-gnu/lttng/libexec/lttng-consumerd'
-PROGRAMS = ('/usr/bin/lttng', '/usr/bin/lttng-sessiond', '/bin/kmod')
+PROGRAMS = ('/usr/bin/lttng', '/usr/bin/lttng-sessiond')
 FILES = (CONSUMER, '/lib/x86_64-linux-gnu/libgcc_s.so.1', '/usr/share/xml/lttng/session.xsd')
 PROBES = 'sched,irq,timer,printk,statedump'
 DISK_SIZE = 1 << 30
@@ -141,6 +141,9 @@ PACKET = struct.Struct('<I16sIQQQQQQQI')
 class Packet(collections.namedtuple('Packet', 'magic uuid stream instance begin end content_size packet_size '
                                               'sequence discarded cpu data')):
     """One packet; sizes are in bits, DATA is all of it."""
+
+    def is_empty(self):
+        return self.content_size == PACKET.size * 8
 
     def __repr__(self):
         return 'Packet(cpu %d, number %d, %d to %d)' % (self.cpu, self.sequence, self.begin, self.end)
