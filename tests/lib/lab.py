@@ -30,6 +30,7 @@ import vm
 KERNEL = '6.12'
 MODULES = ('9p', '9pnet_virtio', 'overlay')
 SHARE = os.environ.get('HYPERTRACE_LAB')    # set inside
+UP = 400    # seconds for the host to come up: far above what it takes
 
 
 class Lab(vm.Guest):
@@ -193,14 +194,14 @@ class HostEvent:
             return match.group(1)
 
 
-def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), **options):
+def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), files=(), **options):
     """Run tests in a lab of their own, and exit with their status.
 
     prepare     called outside with the directory that is shared, before the lab starts:
                 for what would take long inside, such as compiling
     after       tests that run outside when the lab has ended, on what the others left in
                 that directory: test(t, share)
-    programs, stock  what the guests' initramfs has besides, as in vm.initramfs()
+    programs, stock, files  what the guests' initramfs has besides, as in vm.initramfs()
     options     those of Lab
     """
     if SHARE:
@@ -210,12 +211,16 @@ def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), **op
     directory = vm.scratch()
     share = os.path.join(directory, 'share')
     os.makedirs(share)
-    vm.initramfs(KERNEL, share, programs=programs, stock=stock)
+    vm.initramfs(KERNEL, share, programs=programs, stock=stock, files=files)
     if prepare:
         prepare(share)
     with Lab(directory, **options) as host:
-        host.ready()
-        points = host.again(bound)
+        host.ready(UP)
+        try:
+            points = host.again(bound)
+        except (vm.Timeout, EOFError):
+            print('# the console of the lab\'s host:\n# ' + '\n# '.join(host.serial()[-8000:].splitlines()), flush=True)
+            raise
         host.poweroff()
     tap.each(points, after, share)
     sys.exit(points.done())
