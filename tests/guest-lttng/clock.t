@@ -4,14 +4,17 @@
 """LTTng in the guest on the host's clock [D12]: what happens in the guest between two looks at the
 host's CLOCK_MONOTONIC has a time between them, also after the VM stood still or was loaded from a
 snapshot, and without the device; nothing has the time of a pause. The clock is the host's own by name
-and uuid. It says clearly why it cannot be there; then LTTng runs as without it.
+and uuid. It says clearly why it cannot be there; then LTTng runs as without it. A host that writes nonsense
+makes the times wrong, and only while it does [G2].
 """
 
+import mmap
 import os
 import re
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
@@ -22,6 +25,7 @@ import vm
 DRIVER = '/sys/bus/virtio/drivers/virtio_hypertrace'
 # How far the line may be off, beside what the records say of themselves; some 10 ns are usual.
 LINE_NS = 1000
+LINE_AT, LINE_SIZE = 328, 104   # of vht_host_header.clock_line
 PACKET_CLOCK, PACKET_LTTNG, NONE = 5, 6, 0xffffffff
 RECORD = struct.Struct('<QQQIHHIIQQQ')
 BEGINS = (1, 2, 5, 6)   # reasons of records: START, RESUME, RESET, MIGRATION
@@ -194,6 +198,58 @@ def judge_pairs(t, recording):
     t.equal([which for which in off if which[0] > LINE_NS], [], "LTTng's clock is the host's, to %d ns" % LINE_NS)
 
 
+class BadHost(threading.Thread):
+    """Writes a line into the region, over and over, as no device does; with a number that ever changes."""
+
+    def __init__(self, guest, segments, sequence=None):
+        super().__init__()
+        self.segments, self.sequence = segments, sequence
+        self.done = threading.Event()
+        with open(guest.region_path, 'r+b') as file:
+            self.map = mmap.mmap(file.fileno(), 4096)
+
+    def run(self):
+        count = 0
+        while not self.done.is_set():
+            count = self.sequence if self.sequence is not None else (count + 1) & 0xffffffff
+            self.map[LINE_AT:LINE_AT + LINE_SIZE] = struct.pack('<II12Q', count, 0, *self.segments * 4)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.join()
+        self.map.close()
+
+
+def hostile(t, guest):
+    """Lines that cannot be; then the device's own."""
+    most = (1 << 64) - 1
+    guest.start_daemon()
+    guest.lttng('create bad --output=/tmp/bad', 'enable-event -k lttng_logger,sched_switch', 'start')
+    for segments, sequence in (((0, 0, 0), 2), ((most, most, most), 3), ((0, 1 << 63, 1 << 63), None), ((0, 0, 0), 0)):
+        with BadHost(guest, segments, sequence):
+            Marks(guest).make('bad')
+    guest.lttng('destroy')
+    with open(guest.region_path, 'rb') as file, mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ) as header:
+        first = struct.unpack_from('<I', header, LINE_AT)[0]
+        vm.wait_for('lines of the device', lambda: struct.unpack_from('<I', header, LINE_AT)[0] > first + 1)
+    guest.lttng('create good --output=/tmp/good', 'enable-event -k lttng_logger', 'start')
+    marks = Marks(guest)
+    marks.make('good')
+    guest.lttng('destroy')
+    trace = lttng.kernel_trace(guest.take('/tmp/good'))
+    guest.end_daemon()
+    with open(os.path.join(trace, 'metadata'), 'rb') as file:
+        offset = int(re.search(rb'offset = (\d+);', file.read()).group(1))
+    begin, end = marks.spans['good']
+    times = [event.ns - offset for event in lttng.events(trace)]
+    t.ok(len(times) == 3 and begin <= times[0] and times[-1] <= end, 'after nonsense from the host times are right again',
+         '%s not in %s' % (times, (begin, end)))
+
+
 def clock(t):
     directory = vm.scratch()
     disk = os.path.join(directory, 'state.qcow2')
@@ -206,6 +262,7 @@ def clock(t):
         with vm.Recorder(guest, os.path.join(directory, 'recording')) as recorder:
             trace, marks = work(t, guest)
             recorder.stop()
+        hostile(t, guest)
         guest.sh('/bin/modprobe -r vht_lttng')
         status, text = guest.try_sh('/bin/modprobe -r vht_lttng_clock')
         t.ok(not status and 'vht_lttng_clock' not in guest.modules(), 'without the tracer it can be unloaded',
