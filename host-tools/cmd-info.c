@@ -144,6 +144,7 @@ static struct timebase_quality worse(struct timebase_quality a, struct timebase_
 	struct timebase_quality result = b.bound_ns > a.bound_ns || !a.method ? b : a;
 
 	result.steady_ns = MAX(a.steady_ns, b.steady_ns);
+	result.is_older = a.is_older || b.is_older;
 	return result;
 }
 
@@ -154,6 +155,8 @@ static void print_quality(const char *label, const char *name, struct timebase_q
 		printf(", within %" PRIu64 " ns", quality.steady_ns);
 	if (quality.steady_ns < quality.bound_ns)
 		printf(", at the kernel's beginning within %" PRIu64 " ns", quality.bound_ns);
+	if (quality.is_older)
+		printf(", unknown for what is from before the VM's state was loaded");
 	printf("\n");
 }
 
@@ -167,7 +170,7 @@ static struct timebase_quality generation_quality(const struct timebase *timebas
 						  const struct recording_generation *gen,
 						  uint16_t source, const char *name)
 {
-	struct timebase_quality result = { NULL, 0, 0, 0 };
+	struct timebase_quality result = { NULL, 0, 0, 0, false };
 	guint i;
 
 	for (i = 0; i < gen->streams->len; i++) {
@@ -212,7 +215,7 @@ static void print_times(const struct recording_generation *gen, const struct tim
 static void print_vm_times(const struct recording_vm *vm, const struct timebase *timebase,
 			   const GPtrArray *warnings)
 {
-	struct timebase_quality all = { NULL, 0, 0, 0 };
+	struct timebase_quality all = { NULL, 0, 0, 0, false };
 	guint i;
 
 	for (i = 0; i < vm->generations->len; i++) {

@@ -597,8 +597,9 @@ static void take_guest(struct causality *causality, const struct decoder_item *i
 		bound = clock_map_bound(stream->map, item->raw_time, &stream->place);
 	}
 	/* a time that went back is shown as that of the event before it: it tells nothing;
-	 * nor does a window under its second kernel, which has another map */
-	if (time != item->time) {
+	 * nor does a window under its second kernel, which has another map, and what is from
+	 * before the VM's state was loaded */
+	if (time != item->time || bound >= CLOCK_NO_BOUND) {
 		stream->vm->pub.inside.unjudged++;
 		forget_tasks(stream->life);
 		return;

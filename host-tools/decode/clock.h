@@ -24,6 +24,9 @@
  */
 struct clock_map;
 
+/* A bound that is none: nobody knows the time. */
+#define CLOCK_NO_BOUND	((uint64_t)1 << 63)
+
 /**
  * enum clock_joint - the relation between a point and the one before it
  * @CLOCK_LINE: a line
@@ -45,6 +48,8 @@ enum clock_joint {
  * @joint: to the point before it in the second clock; for %CLOCK_JUMP: the one
  *	added before it
  * @is_lone: nothing is known between it and its neighbours, but for the order
+ * @is_stop: with %CLOCK_JUMP: nothing ran between the point before and this one, so the
+ *	first clock had no value between its last one there and this one
  */
 struct clock_point {
 	uint64_t from;
@@ -53,6 +58,21 @@ struct clock_point {
 	uint64_t number;
 	enum clock_joint joint;
 	bool is_lone;
+	bool is_stop;
+};
+
+/**
+ * struct clock_stop - a while in which nothing ran that reads the first clock
+ * @begin: when it began, in the second clock
+ * @begin_min: ... or, if that is not known, since when it may have
+ * @end: when it ended
+ *
+ * How far the first clock went on meanwhile is not known.
+ */
+struct clock_stop {
+	uint64_t begin_min;
+	uint64_t begin;
+	uint64_t end;
 };
 
 /**
@@ -82,7 +102,8 @@ struct clock_dropped {
  */
 struct clock_cursor {
 	uint32_t part;
-	uint32_t line;
+	uint32_t inner;
+	uint32_t outer;
 	uint64_t last;
 	uint64_t floor;
 };
@@ -106,6 +127,24 @@ void clock_map_free(struct clock_map *map);
  * @point: the point
  */
 void clock_map_add(struct clock_map *map, const struct clock_point *point);
+
+/**
+ * clock_map_add_stop - no line goes across this
+ * @map: the map, not finished; it is of its last part
+ * @stop: later than those added before
+ */
+void clock_map_add_stop(struct clock_map *map, const struct clock_stop *stop);
+
+/**
+ * clock_map_set_origin - what is before the first point is of another time
+ * @map: the map, not finished
+ *
+ * It is shown as of the first point, and has no bound: %CLOCK_NO_BOUND.
+ */
+void clock_map_set_origin(struct clock_map *map);
+
+/** clock_map_origin - where that ends, in the first clock; 0 if nothing is */
+uint64_t clock_map_origin(const struct clock_map *map);
 
 /**
  * clock_map_finish - drop what cannot be, and make the lines
@@ -132,10 +171,47 @@ uint32_t clock_map_part_count(const struct clock_map *map);
 uint32_t clock_map_part(const struct clock_map *map, uint64_t from, struct clock_cursor *cursor);
 
 /**
+ * clock_map_reverse - when the second clock has a value
+ * @map: a finished map that is no composed one
+ * @part: the part meant
+ * @to: time in the second clock
+ * Return: time in the first clock.
+ */
+uint64_t clock_map_reverse(const struct clock_map *map, uint32_t part, uint64_t to);
+
+/**
+ * clock_map_edge - a measured point of a map
+ * @map: a finished map that is no composed one
+ * @part: the part meant
+ * @is_last: the last one of it, else the first
+ * @point: written on success
+ * Return: false if there is no such part.
+ */
+bool clock_map_edge(const struct clock_map *map, uint32_t part, bool is_last,
+		    struct clock_point *point);
+
+/** clock_map_slope - units of the second clock for one of the first, as of a map's last point */
+double clock_map_slope(const struct clock_map *map);
+
+/**
+ * clock_map_carry - a point for a part that has none, by the part beside it
+ * @first: finished map from clock A to part @from of @second
+ * @second: from clock B to clock C, finished
+ * @from: number of a part of @second
+ * @to: of the one before it, or behind it
+ * @point: written: of a map from clock A to part @to
+ */
+void clock_map_carry(const struct clock_map *first, const struct clock_map *second,
+		     uint32_t from, uint32_t to, struct clock_point *point);
+
+/**
  * clock_map_compose - a map through a second one
  * @firsts: finished maps from clock A to clock B, one for each part of @second,
  *	NULL or empty where there is none; of each only the first part counts
  * @second: from clock B to clock C, finished
+ *
+ * The maps must stay as long as the result.
+ *
  * Return: a finished map from A to C, to be freed with clock_map_free().
  */
 struct clock_map *clock_map_compose(struct clock_map *const *firsts,
@@ -170,7 +246,7 @@ uint64_t clock_map_apply(const struct clock_map *map, uint64_t from, struct cloc
  * @from: time in the first clock, the one that clock_map_apply() was asked for last
  * @cursor: the same
  * Return: the true time lies within +- this of what clock_map_apply() gave, in
- * units of the second clock.
+ * units of the second clock; %CLOCK_NO_BOUND: it is not known.
  */
 uint64_t clock_map_bound(const struct clock_map *map, uint64_t from,
 			 const struct clock_cursor *cursor);
@@ -180,6 +256,9 @@ uint64_t clock_map_bound(const struct clock_map *map, uint64_t from,
  * @map: a finished map that is not empty
  * @first: its begin in the first clock
  * @last: its end
+ *
+ * Times so near to a stop that they may be from either side of it are left out.
+ *
  * Return: as clock_map_bound().
  */
 uint64_t clock_map_worst_bound(const struct clock_map *map, uint64_t first, uint64_t last);

@@ -856,8 +856,8 @@ uint32_t decoder_vm_count(const struct decoder *decoder)
 
 struct timebase_quality decoder_clock(const struct decoder *decoder, uint32_t vm_index)
 {
-	struct timebase_quality worst = { "none", UINT64_MAX, UINT64_MAX, 0 };
-	bool has_one = false;
+	struct timebase_quality worst = { "none", UINT64_MAX, UINT64_MAX, 0, false };
+	bool has_one = false, is_older = false;
 
 	for (guint i = 0; i < decoder->streams->len; i++) {
 		const struct stream *stream = g_ptr_array_index(decoder->streams, i);
@@ -871,7 +871,9 @@ struct timebase_quality decoder_clock(const struct decoder *decoder, uint32_t vm
 		if (!has_one || quality.bound_ns > worst.bound_ns)
 			worst = quality;
 		has_one = true;
+		is_older |= quality.is_older;
 	}
+	worst.is_older = is_older;
 	return worst;
 }
 

@@ -60,12 +60,18 @@ const struct clock_map *timebase_window_map(const struct timebase *timebase, uin
  * @bound_ns: no time of the stream is off by more
  * @steady_ns: ... and none after the kernel's clock had found its source
  * @first_pair: the source's clock at the first pair, if some of the stream is older; else 0
+ * @is_older: some of the stream is from before the VM's state was loaded; when that
+ *	was nobody knows, and the bounds do not speak of it
+ *
+ * Nor do they speak of times that are so near to a stop of the VM that they may be from
+ * either side of it: their own bound, clock_map_bound(), is as long as the stop.
  */
 struct timebase_quality {
 	const char *method;
 	uint64_t bound_ns;
 	uint64_t steady_ns;
 	uint64_t first_pair;
+	bool is_older;
 };
 
 /**
