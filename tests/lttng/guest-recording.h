@@ -326,7 +326,7 @@ static inline void guest_app_metadata(void)
 	guest_session(&file, GUEST_TWIN, "name=boot\nchannel.0=discard sched\n");
 	guest_send_text(&file, GUEST_TWIN, 0, guest_text(GUEST_TWIN, GUEST_OWN_BOOT, 1, 1));
 	guest_session(&file, GUEST_HOSTILE, "name=../../../etc/x\033[2J\nnonsense\n=\n"
-		      "channel.0=discard ../a\nchannel.1=discard /../a\nchannel.x=1\n");
+		      "channel.0=discard ../a\nchannel.1=discard /./a\nchannel.x=1\n");
 	guest_send_text(&file, GUEST_HOSTILE, 0, guest_text(GUEST_HOSTILE, GUEST_OWN_BOOT, 2, 1));
 	guest_session(&file, GUEST_REGENERATED, "name=again\nchannel.0=discard c\n");
 	guest_send_text(&file, GUEST_REGENERATED, 0,
@@ -411,7 +411,13 @@ static inline void guest_app_cpu0(void)
 			.end = 6000001000, .events = 2, .has_own_clock = true,
 			.spoil = i == 0 ? guest_spoil_size : i == 1 ? guest_spoil_magic :
 				 guest_spoil_time });
-	/* its number goes back */
+	/* it begins before the one before it has ended; its time goes back; its number does */
+	guest_take(&file, &(struct guest_packet) {
+		.session = GUEST_HOSTILE, .channel = 1, .sequence = 3, .begin = 2500000000,
+		.end = 3500000000, .events = 1, .has_own_clock = true });
+	guest_take(&file, &(struct guest_packet) {
+		.session = GUEST_HOSTILE, .channel = 1, .sequence = 4, .begin = 1000,
+		.end = 2000, .events = 1, .has_own_clock = true });
 	guest_take(&file, &(struct guest_packet) {
 		.session = GUEST_HOSTILE, .sequence = 1, .begin = 7000000000, .end = 7000000001,
 		.has_own_clock = true });

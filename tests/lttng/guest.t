@@ -104,12 +104,14 @@ def left_out(test, out, said):
                ['app@lttng/_._.._.._etc_x__2J', 'app@lttng/again', 'app@lttng/boot',
                 'app@lttng/boot.2', 'app@lttng/cut', 'app@lttng/liar', 'app@lttng/long',
                 'db@lttng/lost', 'web@lttng/boot'], 'a trace for each session that can be read')
+    test.equal(sorted(os.listdir(os.path.join(out, 'app@lttng', '_._.._.._etc_x__2J'))),
+               ['_._a.1_0', '_._a_0', 'metadata'], 'two channels of one name are kept apart')
     for words in ('session=mute: it is left out: it has no metadata',
                   'session=json: it is left out: its metadata is not CTF 1.8 but ctf2',
                   'session=cut: packets left out, as they cannot be read with the metadata that'
                   ' came: 1\n',
-                  'x?[2J: packets left out, as they are damaged: 1\n',
-                  'x?[2J: packets left out, as they cannot be read with the metadata that came: 1\n',
+                  'x?[2J: packets left out, as they are damaged: 2\n',
+                  'x?[2J: packets left out, as they cannot be read with the metadata that came: 2\n',
                   'vm=app: packets left out, as they are damaged, or of no session known: 5\n',
                   'session=huge: it is left out: none of its packets can be read\n',
                   'session=long: packets left out, as they cannot be read with the metadata that'
@@ -168,7 +170,7 @@ def told(test, scratch):
     test.ok('\033' not in done.stdout, 'info prints no control characters')
     done = run(TOOL, 'check', recording)
     test.ok(done.returncode == 6, 'check fails')
-    for words in ('its number goes back', 'its size is not what there is of it', 'bad magic',
+    for words in ('its number goes back', 'its time goes back', 'its size is not what there is of it', 'bad magic',
                   'it is of no session known', 'it has packets, but no metadata',
                   'packets that cannot be decoded: 3'):
         test.ok('    defect: ' in done.stdout and words in done.stdout, 'check: ' + words,

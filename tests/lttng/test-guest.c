@@ -197,7 +197,8 @@ static void test_hostile(void)
 
 	ok(!strcmp(session->name, "../../../etc/x?[2J"), "a name is printable: %s", session->name);
 	ok(guest->strange == 5 && guest->defect_count == 5, "damaged packets, and of nobody");
-	ok(session->left_out == 1 && session->defect_count == 2, "one whose number goes back");
+	ok(session->left_out == 2 && session->defect_count == 3,
+	   "those whose time or number goes back");
 	ok(!find_session(guest, GUEST_UNTOLD), "a session that nobody told of is none");
 	session = find_session(guest, GUEST_NO_TEXT);
 	ok(session->defect_count == 1, "packets without metadata: %s",
