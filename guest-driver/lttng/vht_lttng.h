@@ -171,6 +171,7 @@ void vht_lttng_channel_end(struct lttng_kernel_ring_buffer_channel *ring);
 void vht_lttng_channel_ended(void);
 void vht_lttng_channels_flush(void);
 bool vht_lttng_channels_reap(bool all);
+void vht_lttng_buffer_open(struct vht_lttng_channel *channel, unsigned int cpu);
 struct lttng_kernel_ring_buffer *
 vht_lttng_buffer_of(const struct vht_lttng_channel *channel, unsigned int cpu);
 

@@ -83,6 +83,44 @@ bool vht_lttng_channel_is_ours(const struct lttng_kernel_ring_buffer_channel *ri
 }
 
 /**
+ * vht_lttng_buffer_open - become the reader of a buffer
+ *
+ * @channel: the channel; LTTng has it
+ * @cpu: the CPU whose buffer it is
+ *
+ * Context: any, under RCU or vht_lttng_lock. Two may try at once: one of them is.
+ */
+void vht_lttng_buffer_open(struct vht_lttng_channel *channel, unsigned int cpu)
+{
+	struct lttng_kernel_ring_buffer *buf = vht_lttng_buffer_of(channel, cpu);
+	struct vht_lttng_buffer *buffer = &channel->buffers[cpu];
+
+	if (!buf || READ_ONCE(buffer->open) || lib_ring_buffer_open_read(buf))
+		return;
+	buffer->looked_at = jiffies;
+	WRITE_ONCE(buffer->open, true);
+}
+
+static void vht_lttng_channel_open(struct vht_lttng_channel *channel)
+{
+	unsigned int cpu;
+
+	for_each_channel_cpu(cpu, channel->ring)
+		vht_lttng_buffer_open(channel, cpu);
+}
+
+/* Do its packets fit into the ring, full ones too? */
+static void vht_lttng_channel_check(const struct vht_lttng_channel *channel, const char *session)
+{
+	u64 ring_size = vht_lttng_source->producers[0].ring.size;
+	unsigned long size = channel->ring->backend.subbuf_size;
+
+	if (size + 2 * VHT_PACKET_ALIGN > ring_size / 2)
+		pr_warn("sub-buffers are too large for the region, full ones are lost: session=%s size=%lu ring=%llu\n",
+			session, size, (unsigned long long)ring_size);
+}
+
+/**
  * vht_lttng_channel_add - LTTng has made a channel: export it, if its session is to be
  *
  * @ring: the channel
@@ -96,7 +134,6 @@ void vht_lttng_channel_add(struct lttng_kernel_ring_buffer_channel *ring,
 	bool overwrites = ring->backend.config.mode == RING_BUFFER_OVERWRITE;
 	const char *name = lttng->parent.session->priv->name;
 	struct vht_lttng_channel *channel;
-	unsigned int cpu;
 	char label[16];
 
 	if (!vht_lttng_is_selected(name))
@@ -105,7 +142,8 @@ void vht_lttng_channel_add(struct lttng_kernel_ring_buffer_channel *ring,
 	if (!channel)
 		goto err;
 	mutex_lock(&vht_lttng_lock);
-	channel->session = vht_lttng_session_get(lttng);
+	/* The device may have gone since. */
+	channel->session = vht_lttng_source ? vht_lttng_session_get(lttng) : NULL;
 	if (!channel->session) {
 		mutex_unlock(&vht_lttng_lock);
 		kfree(channel);
@@ -117,20 +155,14 @@ void vht_lttng_channel_add(struct lttng_kernel_ring_buffer_channel *ring,
 				      overwrites ? "overwrite" : "discard", label);
 	channel->ring = ring;
 	channel->live = true;
-	for_each_channel_cpu(cpu, ring) {
-		struct vht_lttng_buffer *buffer = &channel->buffers[cpu];
-
-		/* Nobody knows the channel yet, so nobody else is its reader. */
-		buffer->open = !lib_ring_buffer_open_read(vht_lttng_buffer_of(channel, cpu));
-		buffer->looked_at = jiffies;
-	}
+	vht_lttng_channel_open(channel);
+	vht_lttng_channel_check(channel, name);
 	list_add_tail_rcu(&channel->list, &vht_lttng_channels);
 	mutex_unlock(&vht_lttng_lock);
 	return;
 
 err:
-	pr_err("cannot export a channel, LTTng's own way is open: session=%s: %pe\n", name,
-	       ERR_PTR(-ENOMEM));
+	pr_err("cannot export a channel, LTTng's own way is open: session=%s\n", name);
 }
 
 /* Ends the begun sub-buffers of a live channel, with an IPI for each CPU that has one. */
@@ -175,13 +207,15 @@ void vht_lttng_channel_end(struct lttng_kernel_ring_buffer_channel *ring)
 
 	mutex_lock(&vht_lttng_lock);
 	channel = vht_lttng_channel_find(ring);
+	/* Of CPUs that came and did not look at it since, too. */
+	vht_lttng_channel_open(channel);
 	vht_lttng_channel_flush(channel);
 	WRITE_ONCE(channel->live, false);
 	vht_lttng_session_end_channel(channel->session);
+	vht_lttng_tell();
 	mutex_unlock(&vht_lttng_lock);
 	/* Nobody ends a sub-buffer of it any more, or looks into its session's metadata. */
 	synchronize_rcu();
-	vht_lttng_tell();
 }
 
 /**

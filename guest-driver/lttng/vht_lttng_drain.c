@@ -26,6 +26,7 @@ struct vht_lttng_run {
 	bool is_own;			/* the buffers are those of this CPU */
 	struct vht_packet_info pair;	/* clock, counter and counter_width */
 	unsigned int left;		/* packets that may be taken yet */
+	bool is_done;			/* a buffer will have no more */
 };
 
 /* One moment in LTTng's clock and in the guest counter, of a CPU that is this one. */
@@ -228,10 +229,12 @@ static void vht_lttng_drain_buffer(struct vht_lttng_run *run, struct vht_lttng_c
 	if (!buf || buffer->done)
 		return;
 	/* The CPU has come since, or comes for the first time. */
-	if (!buffer->open) {
-		if (!READ_ONCE(channel->live) || lib_ring_buffer_open_read(buf))
+	if (!READ_ONCE(buffer->open)) {
+		if (!READ_ONCE(channel->live))
 			return;
-		buffer->open = true;
+		vht_lttng_buffer_open(channel, producer->cpu);
+		if (!READ_ONCE(buffer->open))
+			return;
 	}
 	vht_lttng_count_buffer(producer, buffer, buf);
 	while (run->left) {
@@ -245,7 +248,7 @@ static void vht_lttng_drain_buffer(struct vht_lttng_run *run, struct vht_lttng_c
 		run->left--;
 	if (ret == -ENODATA) {
 		WRITE_ONCE(buffer->done, true);
-		vht_lttng_take_others();
+		run->is_done = true;
 	}
 }
 
@@ -319,6 +322,8 @@ unsigned int vht_lttng_drain(struct vht_producer *producer, unsigned int packets
 	list_for_each_entry_rcu(channel, &vht_lttng_channels, list)
 		vht_lttng_drain_buffer(&run, channel);
 	rcu_read_unlock();
+	if (run.is_done)
+		vht_lttng_take_others();
 	vht_publish(producer, 0);
 	return packets - run.left;
 }

@@ -15,11 +15,10 @@
  * Makes a packet of what is complete in a sub-buffer that was ended: LTTng counts the bytes
  * that were committed without a gap, for those who look into the memory of a dead kernel.
  */
-static void vht_lttng_complete(struct lttng_kernel_ring_buffer *buf)
+static void vht_lttng_complete(struct lttng_kernel_ring_buffer *buf, unsigned long position)
 {
 	struct lttng_kernel_ring_buffer_channel *ring = buf->backend.chan;
 	const struct lttng_kernel_ring_buffer_config *config = &ring->backend.config;
-	unsigned long position = subbuf_trunc(atomic_long_read(&buf->consumed), ring);
 	unsigned long index = subbuf_index(position, ring);
 	/* The count when the sub-buffer was begun, and when it is complete. */
 	unsigned long begun = (buf_trunc(position, ring) >> ring->backend.num_subbuf_order) &
@@ -40,6 +39,17 @@ static void vht_lttng_complete(struct lttng_kernel_ring_buffer *buf)
 	v_set(config, &buf->commit_cold[index].cc_sb, whole);
 }
 
+static void vht_lttng_complete_all(struct lttng_kernel_ring_buffer *buf)
+{
+	struct lttng_kernel_ring_buffer_channel *ring = buf->backend.chan;
+	unsigned long position = subbuf_trunc(atomic_long_read(&buf->consumed), ring);
+	unsigned long end = subbuf_trunc(v_read(&ring->backend.config, &buf->offset), ring);
+	unsigned long left = ring->backend.num_subbuf;
+
+	for (; left && position != end; left--, position += ring->backend.subbuf_size)
+		vht_lttng_complete(buf, position);
+}
+
 /* Ends what is begun, and makes LTTng believe that the buffer is this CPU's: no IPI. */
 static void vht_lttng_prepare(struct vht_lttng_channel *channel, unsigned int cpu)
 {
@@ -51,8 +61,7 @@ static void vht_lttng_prepare(struct vht_lttng_channel *channel, unsigned int cp
 	    vht_lttng_buffer_is_begun(buf))
 		lib_ring_buffer_switch_slow(buf, SWITCH_ACTIVE);
 	buf->backend.cpu = raw_smp_processor_id();
-	if (vht_lttng_buffer_has_ended(buf))
-		vht_lttng_complete(buf);
+	vht_lttng_complete_all(buf);
 }
 
 /* The sub-buffer that the stopped holder of the lock had, if it had one. */
