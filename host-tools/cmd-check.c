@@ -191,6 +191,8 @@ static uint64_t print_rule(const struct causality_vm *vm, const char *rule,
 	printf("causality of %s: %s: %" PRIu64 " judged, %" PRIu64 " not, %" PRIu64
 	       " violations", vm->vm->name, rule, count->judged, count->unjudged,
 	       count->violations);
+	if (count->carried)
+		printf(", %" PRIu64 " with another CPU's reading of the clock", count->carried);
 	if (count->judged)
 		printf("; largest excess %" PRIu64 " ns, bound %" PRIu64 " ns",
 		       count->largest_ns, count->largest_ns ? count->bound_ns : count->widest_ns);

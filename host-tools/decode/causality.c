@@ -51,6 +51,7 @@ enum where {
 struct waiting {
 	uint64_t time;
 	uint64_t bound;
+	bool may_be_carried;		/* another vCPU could read the clock then, for this one */
 };
 
 struct vcpu_state {
@@ -65,6 +66,8 @@ struct vm_state {
 	struct causality_vm pub;
 	struct timebase *timebase;
 	GHashTable *vcpus;		/* index -> struct vcpu_state * */
+	uint32_t inside_count;		/* of them those in the guest ... */
+	uint64_t exit_time;		/* ... and when one left it last */
 };
 
 /* What a task did last that matters. */
@@ -93,6 +96,7 @@ struct guest_stream {
 	bool has_time;			/* there is a way to the host's clock: */
 	const struct clock_map *map;	/* NULL: it is the host's */
 	struct clock_cursor place;
+	uint64_t shared_ns;		/* since when times may be another CPU's */
 };
 
 /* A run of the recorder of the host: from when to when its events are. */
@@ -313,15 +317,30 @@ static void judge(struct causality_count *count, uint64_t excess, uint64_t bound
 	count->at_ns = time;
 }
 
-/* The next entry is known, so it is known how far off they are. */
+static void set_where(struct vm_state *vm, struct vcpu_state *vcpu, enum where where)
+{
+	vm->inside_count -= vcpu->where == WHERE_INSIDE;
+	vm->inside_count += where == WHERE_INSIDE;
+	vcpu->where = where;
+}
+
+/* The next entry is known, so it is known how far off they are; one reading may be carried. */
 static void judge_waiting(struct causality *causality, struct vm_state *vm,
 			  struct vcpu_state *vcpu, uint64_t entry)
 {
+	uint64_t carried = 0;
+
 	for (guint i = 0; i < vcpu->waiting->len; i++) {
 		const struct waiting *waiting = &g_array_index(vcpu->waiting, struct waiting, i);
 		uint64_t after = waiting->time - vcpu->exit_time;
 		uint64_t before = entry > waiting->time ? entry - waiting->time : 0;
 
+		if (waiting->may_be_carried && MIN(after, before) > waiting->bound &&
+		    (!carried || carried == waiting->time)) {
+			carried = waiting->time;
+			vm->pub.inside.carried++;
+			continue;
+		}
 		judge(&vm->pub.inside, MIN(after, before), waiting->bound, waiting->time);
 	}
 	causality->waiting_count -= vcpu->waiting->len;
@@ -357,7 +376,7 @@ static void forget_vcpus(struct causality *causality, uint32_t host_cpu)
 			    vcpu->host_cpu != host_cpu)
 				continue;
 			forget_waiting(causality, vm, vcpu);
-			vcpu->where = WHERE_UNKNOWN;
+			set_where(vm, vcpu, WHERE_UNKNOWN);
 		}
 	}
 }
@@ -368,20 +387,20 @@ static void take_entry(struct causality *causality, struct vm_state *vm, struct 
 	judge_waiting(causality, vm, vcpu, item->time);
 	if (vcpu->where != WHERE_INSIDE)
 		vm->pub.stays++;
-	vcpu->where = WHERE_INSIDE;
+	set_where(vm, vcpu, WHERE_INSIDE);
 	vcpu->host_cpu = item->stream->cpu;
 }
 
-static void take_exit(struct causality *causality, struct vcpu_state *vcpu,
+static void take_exit(struct causality *causality, struct vm_state *vm, struct vcpu_state *vcpu,
 		      const struct decoder_item *item)
 {
 	/* an exit that follows an exit: what was between them is where it was */
 	if (vcpu->where == WHERE_OUTSIDE)
 		return;
 	vcpu->host_cpu = item->stream->cpu;
-	vcpu->exit_time = item->time;
+	vcpu->exit_time = vm->exit_time = item->time;
 	/* it may go in again where events are being lost */
-	vcpu->where = item->time < causality->loss_end ? WHERE_UNKNOWN : WHERE_OUTSIDE;
+	set_where(vm, vcpu, item->time < causality->loss_end ? WHERE_UNKNOWN : WHERE_OUTSIDE);
 }
 
 /* The recorder of the host began anew: what was in between nobody knows. */
@@ -423,7 +442,7 @@ static void take_host(struct causality *causality, const struct decoder_item *it
 	if (known->meaning == MEANS_ENTRY)
 		take_entry(causality, vm, vcpu, item);
 	else
-		take_exit(causality, vcpu, item);
+		take_exit(causality, vm, vcpu, item);
 }
 
 /* The stream file of a decoded stream. */
@@ -481,6 +500,8 @@ static struct guest_stream *get_stream(struct causality *causality,
 		found->map = timebase_map(found->vm->timebase, stream->epoch, file);
 	found->has_time = stream->has_host_time &&
 			  (found->map || (file && file->clock == VHT_CLOCK_HOST_MONOTONIC));
+	found->shared_ns = found->map ? timebase_shared_ns(found->vm->timebase, stream->epoch, file) :
+			   UINT64_MAX;
 	causality->streams->pdata[stream->index] = found;
 	return found;
 }
@@ -492,10 +513,14 @@ static bool is_recorded(const struct causality *causality, uint64_t time)
 }
 
 /* Is the event in a stay of its vCPU? */
-static void take_place(struct causality *causality, struct vm_state *vm,
+static void take_place(struct causality *causality, const struct guest_stream *stream,
 		       const struct decoder_item *item, uint64_t bound)
 {
-	const struct waiting waiting = { item->time, bound };
+	struct vm_state *vm = stream->vm;
+	const struct waiting waiting = {
+		item->time, bound, item->time >= stream->shared_ns &&
+		(vm->inside_count || item->time - MIN(vm->exit_time, item->time) <= bound),
+	};
 	struct vcpu_state *vcpu = NULL;
 
 	if (item->place.vcpu != VHT_CPU_NONE && !item->place.is_assumed &&
@@ -604,7 +629,7 @@ static void take_guest(struct causality *causality, const struct decoder_item *i
 		forget_tasks(stream->life);
 		return;
 	}
-	take_place(causality, stream->vm, item, bound);
+	take_place(causality, stream, item, bound);
 	known = get_class(causality, item);
 	if (known->meaning == MEANS_SWITCH)
 		take_switch(stream->life, known, item, bound);

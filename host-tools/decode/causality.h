@@ -22,6 +22,8 @@
  * struct causality_count - what one rule found
  * @judged: events that it was asked of, and could tell
  * @unjudged: those of which it could not
+ * @carried: events whose time is another CPU's reading of the clock, see
+ *	timebase_shared_ns(): neither right nor wrong
  * @violations: events that were wrong by more than their bound
  * @largest_ns: by how much the worst event was wrong, within its bound or not
  * @bound_ns: the bound of that event, or of the pair of events
@@ -31,6 +33,7 @@
 struct causality_count {
 	uint64_t judged;
 	uint64_t unjudged;
+	uint64_t carried;
 	uint64_t violations;
 	uint64_t largest_ns;
 	uint64_t bound_ns;

@@ -39,6 +39,7 @@ struct epoch_map {
 	uint32_t epoch;
 	GArray *records;		/* struct record; NULL once the maps are made */
 	uint64_t thinned;		/* records that there was no room for */
+	uint64_t apart_ns;		/* since when not all counters are the same */
 	struct counter_clock all;
 	GHashTable *vcpus;		/* vCPU index -> struct counter_clock * */
 };
@@ -137,6 +138,7 @@ static void add_epoch(struct counters *counters, uint32_t number)
 		return;
 	epoch = g_new0(struct epoch_map, 1);
 	epoch->epoch = number;
+	epoch->apart_ns = UINT64_MAX;
 	epoch->records = g_array_new(FALSE, FALSE, sizeof(struct record));
 	epoch->vcpus = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
 					     counter_clock_free);
@@ -545,11 +547,32 @@ static void fit_records(const struct counters *counters, struct epoch_map *epoch
 	} while (records->len < before);
 }
 
+/*
+ * When the first record came that is of one vCPU and not what another one has. It was set
+ * at some time since the record before.
+ */
+static void find_apart(const struct counters *counters, struct epoch_map *epoch)
+{
+	const struct record *r = (const struct record *)epoch->records->data;
+	const struct record *before = NULL;
+
+	for (guint i = 0; i < epoch->records->len && counters->is_kvm; i++) {
+		if (before && is_other_clock(before, &r[i]) &&
+		    (r[i].pub.cpu != VHT_CPU_NONE || before->pub.cpu != VHT_CPU_NONE)) {
+			epoch->apart_ns = before->pub.mono_ns;
+			return;
+		}
+		if (r[i].pub.host_counter)
+			before = &r[i];
+	}
+}
+
 static void make_counters(struct counters *counters, struct epoch_map *epoch)
 {
 	uint32_t any = VHT_CPU_NONE;
 
 	clean_records(counters, epoch);
+	find_apart(counters, epoch);
 	fit_records(counters, epoch);
 	if (epoch->thinned)
 		counters_warn(counters->vm, counters->warnings, "%" PRIu64 " clock records of epoch %u "
@@ -605,6 +628,13 @@ void counters_free(struct counters *counters)
 		return;
 	g_ptr_array_unref(counters->epochs);
 	g_free(counters);
+}
+
+uint64_t counters_apart_ns(const struct counters *counters, uint32_t epoch)
+{
+	const struct epoch_map *map = find_epoch(counters, epoch);
+
+	return map ? map->apart_ns : UINT64_MAX;
 }
 
 uint64_t counters_hz(const struct counters *counters)

@@ -66,6 +66,17 @@ const struct counter_clock *counters_of_cpu(const struct counters *counters, uin
 					    uint32_t generation, uint32_t cpu, bool *is_own);
 
 /**
+ * counters_apart_ns - since when not all vCPUs had the same counter
+ * @counters: of the VM
+ * @epoch: in which it is asked
+ *
+ * KVM cannot tell such a guest of one clock for all of its CPUs.
+ *
+ * Return: CLOCK_MONOTONIC, ns; %UINT64_MAX: that was never so, or it is not KVM.
+ */
+uint64_t counters_apart_ns(const struct counters *counters, uint32_t epoch);
+
+/**
  * counters_warn - tell of something that is not used
  * @vm: whose it is
  * @warnings: as of counters_new()

@@ -319,6 +319,21 @@ static bool finish_pairs(struct timebase *timebase, struct source_clock *clock)
 	return has_pairs;
 }
 
+/* The first pair of a source on any CPU: by then the kernel knew its clock. */
+static uint64_t first_pair_of_all(const struct timebase *timebase, const struct source_clock *clock)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (guint i = 0; i < timebase->clocks->len; i++) {
+		const struct source_clock *other = g_ptr_array_index(timebase->clocks, i);
+
+		if (other->generation == clock->generation && other->source == clock->source &&
+		    !strcmp(other->name, clock->name))
+			first = MIN(first, other->first_pair);
+	}
+	return first;
+}
+
 static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 {
 	if (!finish_pairs(timebase, clock))
@@ -328,7 +343,7 @@ static void finish_clock(struct timebase *timebase, struct source_clock *clock)
 	/* LTTng's is none that steps while the kernel begins */
 	if (clock->source == VHT_SOURCE_FTRACE && is_from_boot(timebase, clock))
 		early_widen(timebase->vm, clock->map, clock->generation->epoch, clock->name,
-			    MIN(clock->first_pair, EARLY_END));
+			    MIN(first_pair_of_all(timebase, clock), EARLY_END));
 }
 
 /* A driver's clock in the same epoch that is the window's. */
@@ -454,6 +469,19 @@ const struct clock_map *timebase_map(const struct timebase *timebase, uint32_t e
 				     const struct recording_stream *stream)
 {
 	return find_way(timebase, epoch, stream).map;
+}
+
+uint64_t timebase_shared_ns(const struct timebase *timebase, uint32_t epoch,
+			    const struct recording_stream *stream)
+{
+	const struct recording_generation *generation = find_generation(timebase->vm, stream);
+	const struct source_clock *clock = NULL;
+
+	if (generation)
+		clock = find_clock(timebase, generation, stream->source, stream->first_state.name,
+				   VHT_CPU_NONE);
+	return clock && !is_counter(clock) ? counters_apart_ns(timebase->counters, epoch) :
+	       UINT64_MAX;
 }
 
 /* First and last time of a stream's packets, in its own clock. */

@@ -96,6 +96,21 @@ const char *timebase_describe(const struct timebase *timebase, uint32_t epoch,
 			      const struct recording_stream *stream, uint64_t *bound_ns);
 
 /**
+ * timebase_shared_ns - since when a reading of a stream's clock may be another CPU's
+ * @timebase: of the stream's VM
+ * @epoch: in which the stream was written
+ * @stream: the stream
+ *
+ * Where KVM cannot give all vCPUs one clock (their counters differ), Linux lets no CPU read
+ * less than any has read. Who leaves the guest in the midst of reading comes back to find
+ * what others have read meanwhile, and takes that: a time at which it was not in the guest.
+ *
+ * Return: CLOCK_MONOTONIC, ns; %UINT64_MAX: none is.
+ */
+uint64_t timebase_shared_ns(const struct timebase *timebase, uint32_t epoch,
+			    const struct recording_stream *stream);
+
+/**
  * timebase_vcpus - the VM's vCPUs, which decide which clock a CPU has
  * @timebase: of the VM
  * Return: belongs to the time base.

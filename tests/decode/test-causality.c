@@ -45,10 +45,10 @@ static void guest_sched_formats(struct builder_file *file)
 	builder_meta(file, VHT_META_FORMAT, wakeup, size[1]);
 }
 
-static void put_guest_metadata(const char *ids)
+static void put_guest_metadata(const char *clock, const char *ids)
 {
 	struct builder_file file = builder_file(32, VHT_SOURCE_METADATA, VHT_CPU_NONE, 0);
-	g_autofree char *env = g_strdup_printf("long_size=8\nsource.hypertrace.clock=x86-tsc\n%s",
+	g_autofree char *env = g_strdup_printf("long_size=8\nsource.hypertrace.clock=%s\n%s", clock,
 					       ids);
 
 	builder_meta(&file, VHT_META_ENV, env, strlen(env));
@@ -67,7 +67,7 @@ static void put_vm(const char *ids)
 	assert(g_mkdir_with_parents(scratch_dir, 0700) == 0);
 	host_ini();
 	vm_ini("web", 100);
-	put_guest_metadata(ids);
+	put_guest_metadata("x86-tsc", ids);
 	builder_vcpu(&vmm, HOST_BEGIN, 0, 4, 4, 101, VHT_VCPU_PRESENT);
 	builder_vcpu(&vmm, HOST_BEGIN, 1, 0, 0, 102, VHT_VCPU_PRESENT);
 	for (uint64_t i = 0; i < 5; i++)
@@ -382,6 +382,84 @@ static void test_wakeups(void)
 }
 
 /* Anything, in any order: many vCPUs, entries without exits, times far away. */
+/* Two vCPUs whose counters differ: the guest's clock is one that all CPUs push on. */
+static void put_shared(bool is_apart)
+{
+	struct builder_file vmm = builder_file(0, VHT_SOURCE_VMM, VHT_CPU_NONE,
+					       VHT_CLOCK_HOST_MONOTONIC);
+
+	put_vm(crosswise);
+	put_guest_metadata("local", crosswise);
+	builder_vcpu(&vmm, HOST_BEGIN, 0, 4, 4, 101, VHT_VCPU_PRESENT);
+	builder_vcpu(&vmm, HOST_BEGIN, 1, 0, 0, 102, VHT_VCPU_PRESENT);
+	for (uint64_t i = 0; i < 10; i++) {
+		uint64_t offset = 100 + (is_apart ? i % 2 * SECOND : 0);
+		uint64_t host = i / 2 * 2 * SECOND;
+		struct vht_clock_record record = {
+			.mono_ns = GUINT64_TO_LE(HOST_BEGIN + i / 2 * SECOND),
+			.counter = GUINT64_TO_LE(host + 2 + offset),
+			.counter_hz = GUINT64_TO_LE(2 * SECOND), .error_ns = GUINT32_TO_LE(5),
+			.kind = GUINT16_TO_LE(VHT_CLOCK_KIND_LINEAR),
+			.reason = GUINT16_TO_LE(VHT_CLOCK_REASON_PERIODIC),
+			.cpu = GUINT32_TO_LE(i % 2), .epoch = GUINT32_TO_LE(1),
+			.offset = GUINT64_TO_LE(offset), .host_counter = GUINT64_TO_LE(host + 2),
+		};
+
+		builder_packet(&vmm, VHT_PACKET_CLOCK, &record, sizeof(record), 0, 0, 0);
+	}
+	builder_write(&vmm, "web/vmm");
+}
+
+/* Its clock is the host's, but for where that begins; @offset is its counter's. */
+static void shared_at(struct builder_file *file, uint64_t time, uint64_t offset)
+{
+	guint at = file->bytes->len;
+
+	builder_page(file, SECOND + time, 0, 1, 0, 2 * time + 2 + offset);
+	stamp(file, at, SECOND + time);
+}
+
+/* vCPU 1 is out from 2000 to 3000 and from 4000 to 5000, vCPU 0 in from 2200 to 2700. */
+static void judge_shared(bool is_apart, bool is_more, struct causality_count *result)
+{
+	struct builder_file guest = guest_file(0), cpu = host_cpu_file(1), other = host_cpu_file(0);
+
+	put_shared(is_apart);
+	host_at(&cpu, 1000, HOST_KVM_ENTRY, 102, 0);
+	host_at(&cpu, 2000, HOST_KVM_EXIT, 102, 0);
+	host_at(&cpu, 3000, HOST_KVM_ENTRY, 102, 0);
+	host_at(&cpu, 4000, HOST_KVM_EXIT, 102, 0);
+	host_at(&cpu, 5000, HOST_KVM_ENTRY, 102, 0);
+	host_at(&cpu, 6000, HOST_KVM_EXIT, 102, 0);
+	host_at(&cpu, 9000, HOST_OTHER_EVENT, 5, 0);
+	put_host_cpu(&cpu, 1, 1);
+	host_at(&other, 2200, HOST_KVM_ENTRY, 101, 4);
+	host_at(&other, 2700, HOST_KVM_EXIT, 101, 4);
+	put_host_cpu(&other, 1, 0);
+	shared_at(&guest, 1500, 100 + (is_apart ? SECOND : 0));
+	shared_at(&guest, 2500, 100 + (is_apart ? SECOND : 0));
+	if (is_more)
+		shared_at(&guest, 2600, 100 + (is_apart ? SECOND : 0));
+	shared_at(&guest, 3500, 100 + (is_apart ? SECOND : 0));
+	shared_at(&guest, 4500, 100 + (is_apart ? SECOND : 0));
+	put_guest(&guest, 0);
+	*result = judge_all().inside;
+}
+
+static void test_shared(void)
+{
+	struct causality_count result;
+
+	judge_shared(true, false, &result);
+	ok(result.carried == 1 && result.violations == 1 && result.judged == 3,
+	   "a time outside is another CPU's reading if there is one: %lu, and %lu wrong",
+	   (unsigned long)result.carried, (unsigned long)result.violations);
+	judge_shared(true, true, &result);
+	ok(result.carried == 1 && result.violations == 2, "not twice in one absence");
+	judge_shared(false, false, &result);
+	ok(!result.carried && result.violations == 2, "nor where all counters are the same");
+}
+
 static void test_hostile(void)
 {
 	struct builder_file vmm = builder_file(0, VHT_SOURCE_VMM, VHT_CPU_NONE,
@@ -440,6 +518,7 @@ int main(int argc, char **argv)
 	test_losses();
 	test_runs();
 	test_wakeups();
+	test_shared();
 	test_hostile();
 	test_boot();
 	return tap_done();
