@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 checkpatch=$(build-aux/checkpatch) || { echo "Bail out! no checkpatch"; exit 1; }
-set -- guest-driver/*.[ch] abi/*.h
+set -- guest-driver/*.[ch] guest-driver/lttng/*.[ch] abi/*.h
 echo "1..$(($# + 1))"
 
 n=0
