@@ -154,12 +154,9 @@ static void visit_metadata(const struct packet_header *header, const uint8_t *co
 }
 
 /**
- * print_lttng - the sessions of LTTng in the guest that its metadata ring tells of
- * @events: of LTTng's streams
- * @lost: likewise
+ * print_lttng_sessions - the sessions of LTTng that the guest's metadata ring tells of
  */
-static void print_lttng(struct line *line, const struct region_guest *table, uint64_t events,
-			uint64_t lost)
+static void print_lttng_sessions(struct line *line, const struct region_guest *table)
 {
 	struct lttng_guest *guest = lttng_guest_new();
 	bool is_found = false;
@@ -176,18 +173,16 @@ static void print_lttng(struct line *line, const struct region_guest *table, uin
 	}
 	for (guint i = 0; i < guest->sessions->len; i++)
 		guest_lttng_print_session("    ", guest->sessions->pdata[i]);
-	if (guest->sessions->len || events || lost)
-		printf("    LTTng: %" G_GUINT64_FORMAT " events, %" G_GUINT64_FORMAT " lost\n",
-		       events, lost);
 	lttng_guest_free(guest);
 }
 
 /**
- * print_lttng_streams - what of LTTng's the guest has in its rings, if there are such
+ * print_lttng - the sessions of LTTng in the guest, and what came of them, if it has such streams
  */
-static void print_lttng_streams(struct line *line)
+static void print_lttng(struct line *line)
 {
-	uint64_t events = 0, lost = 0;
+	uint64_t packets = 0, bytes = 0, lost = 0;
+	g_autofree char *size = NULL;
 	struct region_guest table;
 	bool has_streams = false;
 
@@ -205,11 +200,17 @@ static void print_lttng_streams(struct line *line)
 		if (ring.damage || !ring_look(&ring) || ring.entry.source != VHT_SOURCE_LTTNG)
 			continue;
 		has_streams = true;
-		events += ring.entry.events;
+		packets += ring.entry.packets;
+		bytes += ring.entry.head;
 		lost += ring.entry.events_lost;
 	}
-	if (has_streams)
-		print_lttng(line, &table, events, lost);
+	if (!has_streams)
+		return;
+	print_lttng_sessions(line, &table);
+	size = format_bytes((double)bytes);
+	if (packets || lost)
+		printf("    LTTng: %" G_GUINT64_FORMAT " packets, %s, %" G_GUINT64_FORMAT
+		       " events lost\n", packets, size, lost);
 }
 
 /**
@@ -324,7 +325,7 @@ static void print_line(struct line *line)
 		printf("%8s\n", "-");
 	if (line->second.damaged)
 		printf("    damaged streams: %u\n", line->second.damaged);
-	print_lttng_streams(line);
+	print_lttng(line);
 	print_window(line, &live);
 }
 
