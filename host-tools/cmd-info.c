@@ -304,6 +304,7 @@ static void print_lttng(const struct recording *rec, const struct recording_vm *
 		guest_lttng_print_totals("    ", session);
 		guest_lttng_print_clock("    ", rec, vm, timebase, session);
 	}
+	guest_lttng_print_late("  ", guest);
 	if (guest->strange)
 		printf("  LTTng: packets damaged, or of no session known: %" PRIu64 "\n",
 		       guest->strange);

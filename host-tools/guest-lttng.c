@@ -77,6 +77,13 @@ void guest_lttng_print_clock(const char *indent, const struct recording *recordi
 	}
 }
 
+void guest_lttng_print_late(const char *indent, const struct lttng_guest *guest)
+{
+	if (guest->late)
+		printf("%sLTTng: %" PRIu64 " events more discarded, behind the last packets of"
+		       " sessions\n", indent, guest->late);
+}
+
 void guest_lttng_print_recorded(const struct recording_vm *vm)
 {
 	struct lttng_guest *guest = lttng_guest_read(vm);
@@ -88,6 +95,7 @@ void guest_lttng_print_recorded(const struct recording_vm *vm)
 		guest_lttng_print_session("", session);
 		guest_lttng_print_totals("    ", session);
 	}
+	guest_lttng_print_late("    ", guest);
 	lttng_guest_free(guest);
 }
 
@@ -149,6 +157,8 @@ uint64_t guest_lttng_check(const struct recording_vm *vm, bool *has_loss)
 		check_session(vm, session, &deaths, has_loss);
 		defects += session->defect_count;
 	}
+	guest_lttng_print_late("    ", guest);
+	*has_loss |= guest->late;
 	if (guest->defect_count)
 		printf("%s: LTTng, of no session:\n", vm->name);
 	print_defects(guest->defects, guest->defect_count);

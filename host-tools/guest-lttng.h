@@ -21,6 +21,13 @@ void guest_lttng_print_session(const char *indent, const struct lttng_guest_sess
 void guest_lttng_print_totals(const char *indent, const struct lttng_guest_session *session);
 
 /**
+ * guest_lttng_print_late - print what was lost and belongs to no session known
+ * @indent: what the line begins with
+ * @guest: the guest
+ */
+void guest_lttng_print_late(const char *indent, const struct lttng_guest *guest);
+
+/**
  * guest_lttng_print_clock - print how well a session's times are known
  * @indent: what the line begins with
  * @recording: which it is in

@@ -177,21 +177,25 @@ void lttng_guest_take_stream(struct lttng_guest *guest, uint32_t epoch,
 	struct walk walk = { .guest = guest, .epoch = epoch, .file = file };
 	struct recording_cursor cursor;
 	struct recording_packet packet;
+	uint64_t lost = file->has_state ? file->last_state.events_lost : 0;
 
 	recording_cursor_init(&cursor, file);
 	while (recording_cursor_next(&cursor, &packet)) {
 		if (packet.is_first)
 			walk.begins_at_0 = !packet.header.sequence;
+		if (packet.header.type == VHT_PACKET_LTTNG)
+			lost = MAX(lost, packet.header.events_discarded);
 		/* one without content closes the stream */
 		if (packet.header.type == VHT_PACKET_LTTNG && packet.header.content_size)
 			take_packet(&walk, &packet);
 	}
+	guest->lost += lost;
 }
 
 void lttng_guest_totals(const struct lttng_guest_session *session,
 			struct lttng_guest_totals *totals)
 {
-	*totals = (struct lttng_guest_totals) { 0 };
+	*totals = (struct lttng_guest_totals) { .discarded = session->late };
 	for (guint i = 0; i < session->streams->len; i++) {
 		const struct lttng_guest_stream *stream = session->streams->pdata[i];
 

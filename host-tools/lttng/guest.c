@@ -449,6 +449,29 @@ static void finish_session(struct lttng_guest_session *session)
 	}
 }
 
+/*
+ * What a channel discarded after its last packet was closed stands in no packet, but
+ * in the driver's count, which is of all sessions: where there is one, it is of that.
+ */
+static void count_late(struct lttng_guest *guest)
+{
+	uint64_t told = 0;
+
+	for (guint i = 0; i < guest->sessions->len; i++) {
+		struct lttng_guest_totals totals;
+
+		lttng_guest_totals(guest->sessions->pdata[i], &totals);
+		told += totals.discarded;
+	}
+	if (guest->lost <= told)
+		return;
+	if (guest->sessions->len == 1)
+		((struct lttng_guest_session *)guest->sessions->pdata[0])->late =
+			guest->lost - told;
+	else
+		guest->late = guest->lost - told;
+}
+
 static void read_metadata(struct lttng_guest *guest, const struct recording_generation *gen)
 {
 	struct recording_records it;
@@ -477,6 +500,7 @@ struct lttng_guest *lttng_guest_read(const struct recording_vm *vm)
 	}
 	for (guint i = 0; i < guest->sessions->len; i++)
 		finish_session(guest->sessions->pdata[i]);
+	count_late(guest);
 	return guest;
 }
 

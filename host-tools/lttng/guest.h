@@ -94,6 +94,7 @@ struct lttng_guest_channel {
  * @channels: struct lttng_guest_channel *, by id
  * @streams: struct lttng_guest_stream *, by channel and CPU
  * @texts: the versions of its text; see lttng_guest_text()
+ * @late: events discarded behind the last packet that could tell: in none of @streams
  * @left_out: packets that cannot be used, not in @streams
  * @defects: what must not be, a sentence each (char *); bounded in number
  * @defect_count: all of them
@@ -111,6 +112,7 @@ struct lttng_guest_session {
 	GPtrArray *channels;
 	GPtrArray *streams;
 	GPtrArray *texts;
+	uint64_t late;
 	uint64_t left_out;
 	GPtrArray *defects;
 	uint64_t defect_count;
@@ -121,12 +123,16 @@ struct lttng_guest_session {
 /**
  * struct lttng_guest - LTTng in a VM
  * @sessions: struct lttng_guest_session *, as they were told of
+ * @lost: events lost in all streams, as the driver counts them
+ * @late: of these, what no packet and no session tells
  * @strange: packets that are no packet of LTTng's, or of no session known
  * @defects: what must not be and belongs to no session; bounded in number
  * @defect_count: all of them
  */
 struct lttng_guest {
 	GPtrArray *sessions;
+	uint64_t lost;
+	uint64_t late;
 	uint64_t strange;
 	GPtrArray *defects;
 	uint64_t defect_count;
@@ -136,6 +142,7 @@ struct lttng_guest {
 
 /**
  * struct lttng_guest_totals - sums over a session's streams; see there
+ * @discarded: with the session's late ones
  */
 struct lttng_guest_totals {
 	uint64_t packets;

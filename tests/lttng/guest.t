@@ -200,6 +200,25 @@ def uncounted(test, scratch):
         shutil.rmtree(recording)
 
 
+def late(test, scratch):
+    """Discarded after the last packet was closed: the driver alone knows."""
+    recording = os.path.join(scratch, 'late')
+    shutil.copytree(os.path.join(scratch, 'rec', 'web'), os.path.join(recording, 'web'))
+    shutil.copy(os.path.join(scratch, 'rec', 'recording.ini'), recording)
+    path = os.path.join(recording, 'web', '1.1', 'lttng-cpu0')
+    with open(path, 'rb') as stream:
+        data = bytearray(stream.read())
+    struct.pack_into('<Q', data, 128 + 96, 1000)    # events_lost of the state packet
+    with open(path, 'wb') as stream:
+        stream.write(data)
+    done = run(TOOL, 'info', recording)
+    test.ok('lost: 1000 events discarded, 16 packets' in done.stdout,
+            'what the driver lost is its only session\'s', done.stdout)
+    done = run(TOOL, 'check', recording)
+    test.ok('lost: 1000 events discarded' in done.stdout and done.returncode == 6,
+            'check tells it too', done.stdout)
+
+
 def twice(test, scratch):
     """A VM's state that was loaded again: the same session in two epochs."""
     recording, out = os.path.join(scratch, 'twice'), os.path.join(scratch, 'twice-out')
@@ -248,7 +267,7 @@ def torn(test, scratch):
 def main():
     test = tap.Tap()
     with tempfile.TemporaryDirectory() as scratch:
-        tap.each(test, (whole, choice, told, uncounted, twice, torn), scratch)
+        tap.each(test, (whole, choice, told, uncounted, late, twice, torn), scratch)
     return test.done()
 
 
