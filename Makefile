@@ -7,16 +7,18 @@
 #   make            build everything
 #   make demo       trace a stock kernel from boot to shutdown, show the result
 #   make check      the test suite
-#   make check-lab  the tests under KVM, in the lab
+#   make check-lab  of these, those under KVM, in the lab
 #   make lab        a shell on a KVM host in QEMU, with a traced guest: docs/lab.md
 #   make bench      the figures of docs/benchmarks.md
 #   make install    the host tools, under PREFIX (default /usr/local)
 #   make clean      remove build/; the cache stays
 #
 # KERNEL=6.12|6.1   the guest's kernel for `make demo`
+# LTTNG=1           in `make demo`, let LTTng trace in the guest, too
 # V=1               show what is run
 KERNEL ?= 6.12
 PREFIX ?= /usr/local
+LTTNG ?=
 V ?=
 Q := $(if $(V),,@)
 KERNELS := 6.12 6.1
@@ -30,7 +32,7 @@ build/ready:
 
 demo:
 	$(Q)build-aux/all $(if $(V),-v) $(KERNEL)
-	$(Q)build-aux/demo $(KERNEL)
+	$(Q)LTTNG=$(LTTNG) build-aux/demo $(KERNEL)
 
 check: build/ready
 	$(Q)tests/run
