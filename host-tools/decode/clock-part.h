@@ -109,7 +109,7 @@ static inline double difference(uint64_t a, uint64_t b)
 
 static inline uint64_t saturate(double value)
 {
-	return value <= 0 ? 0 : value >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)value;
+	return !(value > 0) ? 0 : value >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)value;
 }
 
 static inline uint64_t add(uint64_t value, double step)

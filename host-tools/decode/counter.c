@@ -463,6 +463,33 @@ static void add_record(const struct counters *counters, const struct record *bef
 	add_method(counters, record, clock);
 }
 
+static gint compare_stops(gconstpointer a, gconstpointer b)
+{
+	const struct clock_stop *left = a, *right = b;
+
+	return left->end < right->end ? -1 : left->end > right->end;
+}
+
+/* Records of all and of one may say the same, or overlap. */
+static void sort_stops(GArray *stops)
+{
+	struct clock_stop *s = (struct clock_stop *)stops->data;
+	guint kept = 0;
+
+	g_array_sort(stops, compare_stops);
+	for (guint i = 0; i < stops->len; i++) {
+		uint64_t before = kept ? s[kept - 1].end : 0;
+
+		if (kept && s[i].end <= before)
+			continue;
+		s[kept] = s[i];
+		s[kept].begin = CLAMP(s[i].begin, before, s[i].end);
+		s[kept].begin_min = CLAMP(s[i].begin_min, before, s[kept].begin);
+		kept++;
+	}
+	g_array_set_size(stops, kept);
+}
+
 static void finish_counter(struct counters *counters, const struct epoch_map *epoch, uint32_t cpu,
 			   struct counter_clock *clock)
 {
@@ -471,6 +498,7 @@ static void finish_counter(struct counters *counters, const struct epoch_map *ep
 				g_strdup_printf("vCPU %u: clock record", cpu);
 	uint32_t count = clock_map_finish(clock->map, dropped);
 
+	sort_stops(clock->stops);
 	counters_warn_dropped(counters->vm, counters->warnings, epoch->epoch, count, dropped, what,
 			      "ns");
 }

@@ -250,6 +250,22 @@ static bool is_from_boot(const struct timebase *timebase, const struct source_cl
 	return true;
 }
 
+/* The first stop that begins no earlier than a time. */
+static guint find_stop(const GArray *stops, uint64_t ns)
+{
+	guint low = 0, high = stops->len;
+
+	while (low < high) {
+		guint middle = low + (high - low) / 2;
+
+		if (g_array_index(stops, struct clock_stop, middle).begin < ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /*
  * Where the VM stood its clock may have stood too: no line of the pairs goes across that. A
  * part has the stops from its neighbours' points on.
@@ -265,17 +281,17 @@ static void add_stops(struct source_clock *clock, uint32_t part)
 		first = edge.to;
 	if (part + 1 < count && clock_map_edge(counter, part + 1, false, &edge))
 		last = edge.to;
-	for (guint i = 0; i < clock->counter->stops->len; i++) {
+	for (guint i = find_stop(clock->counter->stops, first); i < clock->counter->stops->len; i++) {
 		const struct clock_stop *ns = &g_array_index(clock->counter->stops,
 							     struct clock_stop, i);
-		struct clock_stop stop = {
-			.begin_min = clock_map_reverse(counter, part, ns->begin_min),
-			.begin = clock_map_reverse(counter, part, ns->begin),
-			.end = clock_map_reverse(counter, part, ns->end),
-		};
+		struct clock_stop stop;
 
-		if (ns->begin >= first && ns->end <= last)
-			clock_map_add_stop(clock->pairs->pdata[part], &stop);
+		if (ns->end > last)
+			break;
+		stop.begin_min = clock_map_reverse(counter, part, ns->begin_min);
+		stop.begin = clock_map_reverse(counter, part, ns->begin);
+		stop.end = clock_map_reverse(counter, part, ns->end);
+		clock_map_add_stop(clock->pairs->pdata[part], &stop);
 	}
 }
 
