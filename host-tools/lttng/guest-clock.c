@@ -2,7 +2,7 @@
 /* The clock of a session of LTTng in a guest; see guest-clock.h. */
 #include "lttng/guest-clock.h"
 
-#include "lttng/clock-fit.h"
+#include "lttng/clock-line.h"
 #include "recording/machine.h"
 
 #define NS_PER_S	1000000000
@@ -14,7 +14,7 @@
 
 /**
  * struct known - what is known of a session's clock
- * @points: struct clock_fit_point[]: its packets' begins, ends and pairs
+ * @points: struct clock_line_point[]: its packets' begins, ends and pairs
  * @pairs: the pairs alone
  * @method: of the time base; NULL if it knows nothing
  */
@@ -46,10 +46,10 @@ static void add_stream(struct known *known, const struct timebase *timebase, uin
 		}
 		if (!map)
 			continue;
-		clock_fit_add(known->points, map, &begin, packet->begin);
-		clock_fit_add(known->points, map, &end, packet->end);
+		clock_line_add(known->points, map, &begin, packet->begin);
+		clock_line_add(known->points, map, &end, packet->end);
 		if (packet->clock || packet->counter)
-			clock_fit_add(known->pairs, map, &pair, packet->clock);
+			clock_line_add(known->pairs, map, &pair, packet->clock);
 	}
 }
 
@@ -59,8 +59,8 @@ static bool is_host_clock(const GArray *pairs)
 	guint off = 0;
 
 	for (guint i = 0; i < pairs->len; i++) {
-		const struct clock_fit_point *pair =
-			&g_array_index(pairs, struct clock_fit_point, i);
+		const struct clock_line_point *pair =
+			&g_array_index(pairs, struct clock_line_point, i);
 		uint64_t distance = pair->from > pair->to ? pair->from - pair->to :
 							    pair->to - pair->from;
 
@@ -71,19 +71,19 @@ static bool is_host_clock(const GArray *pairs)
 
 static void use_host_clock(struct lttng_guest_clock *out, const struct known *known)
 {
-	const struct clock_fit host = { .freq = NS_PER_S };
+	const struct clock_line host = { .freq = NS_PER_S };
 
 	out->method = g_strdup("host");
 	out->clock.freq = NS_PER_S;
-	out->bound_ns = clock_fit_bound(known->pairs, &host);
+	out->bound_ns = clock_line_bound(known->pairs, &host);
 }
 
 static void use_line(struct lttng_guest_clock *out, const struct known *known, uint64_t nominal)
 {
-	struct clock_fit fit;
+	struct clock_line fit;
 
 	g_array_append_vals(known->points, known->pairs->data, known->pairs->len);
-	fit = clock_fit_line(known->points, nominal);
+	fit = clock_line_fit(known->points, nominal);
 	out->method = g_strdup_printf("line+%s", known->method);
 	out->clock.freq = fit.freq;
 	out->clock.offset_ns += fit.offset_ns;
@@ -122,8 +122,8 @@ static void know_session(struct known *known, const struct timebase *timebase,
 			 const struct lttng_guest_session *session)
 {
 	*known = (struct known) {
-		.points = g_array_new(FALSE, FALSE, sizeof(struct clock_fit_point)),
-		.pairs = g_array_new(FALSE, FALSE, sizeof(struct clock_fit_point)),
+		.points = g_array_new(FALSE, FALSE, sizeof(struct clock_line_point)),
+		.pairs = g_array_new(FALSE, FALSE, sizeof(struct clock_line_point)),
 	};
 	for (guint i = 0; i < session->streams->len; i++)
 		add_stream(known, timebase, session->epoch, session->streams->pdata[i]);

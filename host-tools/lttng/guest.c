@@ -102,7 +102,7 @@ static void session_free(gpointer data)
 	g_free(session);
 }
 
-/* A session's uuid is random enough for a hash as it is; its epoch is to tell it from its copies. */
+/* A uuid is random enough for a hash as it is; the epoch tells a session from its copies. */
 static guint session_hash(gconstpointer key)
 {
 	const struct lttng_guest_session *session = key;

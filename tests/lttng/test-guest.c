@@ -5,7 +5,7 @@
 #include "../host/tap.h"
 #include "error.h"
 #include "guest-recording.h"
-#include "lttng/clock-fit.h"
+#include "lttng/clock-line.h"
 #include "lttng/guest.h"
 #include "lttng/guest-clock.h"
 #include "lttng/guest-write.h"
@@ -315,29 +315,29 @@ static void test_clocks(void)
 
 static void test_fit(void)
 {
-	GArray *points = g_array_new(FALSE, FALSE, sizeof(struct clock_fit_point));
-	struct clock_fit fit = clock_fit_line(points, 1000000000);
-	struct clock_fit_point point = { .from = UINT64_MAX, .to = 5, .error = 3 };
+	GArray *points = g_array_new(FALSE, FALSE, sizeof(struct clock_line_point));
+	struct clock_line fit = clock_line_fit(points, 1000000000);
+	struct clock_line_point point = { .from = UINT64_MAX, .to = 5, .error = 3 };
 
 	ok(fit.freq == 1000000000 && fit.bound_ns == UINT64_MAX, "no points, no bound");
 	g_array_append_val(points, point);
-	fit = clock_fit_line(points, 0);
+	fit = clock_line_fit(points, 0);
 	ok(fit.freq >= 1, "a point that makes no sense");
 	g_array_set_size(points, 0);
 	/* a counter of 2.6 GHz, seen with noise of +-40 ns */
 	for (uint64_t i = 0; i < 1000; i++) {
-		point = (struct clock_fit_point) {
+		point = (struct clock_line_point) {
 			.from = 777 + i * 26000450, .to = 5000 + i * 10000000 + (i % 3) * 40,
 			.error = 100,
 		};
 		g_array_append_val(points, point);
 	}
-	fit = clock_fit_line(points, 1000000000);
+	fit = clock_line_fit(points, 1000000000);
 	ok(fit.freq > 2600045000 - 100 && fit.freq < 2600045000 + 100 &&
 	   fit.bound_ns >= 140 && fit.bound_ns <= 145,
 	   "a counter: %" G_GUINT64_FORMAT " Hz, bound %" G_GUINT64_FORMAT " ns", fit.freq,
 	   fit.bound_ns);
-	ok(fit.bound_ns == clock_fit_bound(points, &fit), "the bound is what it is off");
+	ok(fit.bound_ns == clock_line_bound(points, &fit), "the bound is what it is off");
 	g_array_unref(points);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One line for a clock; see clock-fit.h. The rate is the least squares' one, in whole
+ * One line for a clock; see clock-line.h. The rate is the least squares' one, in whole
  * Hz; the origin is then such that what lies farthest above is as far off as what lies
  * farthest below.
  */
-#include "lttng/clock-fit.h"
+#include "lttng/clock-line.h"
 
 #include <math.h>
 
@@ -16,10 +16,10 @@
 /* What a CTF clock's offset can be computed with. */
 #define MAX_FREQ	18000000000ULL
 
-void clock_fit_add(GArray *points, const struct clock_map *map, struct clock_cursor *cursor,
+void clock_line_add(GArray *points, const struct clock_map *map, struct clock_cursor *cursor,
 		   uint64_t from)
 {
-	struct clock_fit_point point = { .from = from };
+	struct clock_line_point point = { .from = from };
 
 	point.to = clock_map_apply(map, from, cursor);
 	point.error = clock_map_bound(map, from, cursor);
@@ -27,18 +27,18 @@ void clock_fit_add(GArray *points, const struct clock_map *map, struct clock_cur
 }
 
 /* The host's time of a value, as a reader of CTF computes it. */
-static __int128 line_value(const struct clock_fit *fit, uint64_t from)
+static __int128 line_value(const struct clock_line *fit, uint64_t from)
 {
 	return (__int128)from * NS_PER_S / fit->freq + fit->offset_ns;
 }
 
-uint64_t clock_fit_bound(const GArray *points, const struct clock_fit *fit)
+uint64_t clock_line_bound(const GArray *points, const struct clock_line *fit)
 {
 	uint64_t bound = 0;
 
 	for (guint i = 0; i < points->len; i++) {
-		const struct clock_fit_point *point =
-			&g_array_index(points, struct clock_fit_point, i);
+		const struct clock_line_point *point =
+			&g_array_index(points, struct clock_line_point, i);
 		__int128 off = line_value(fit, point->from) - point->to;
 
 		off = (off < 0 ? -off : off) + point->error;
@@ -50,13 +50,13 @@ uint64_t clock_fit_bound(const GArray *points, const struct clock_fit *fit)
 /* The rate in Hz by least squares, or the nominal one where that makes no sense. */
 static uint64_t find_rate(const GArray *points, uint64_t nominal)
 {
-	const struct clock_fit_point *first = &g_array_index(points, struct clock_fit_point, 0);
+	const struct clock_line_point *first = &g_array_index(points, struct clock_line_point, 0);
 	uint64_t least = UINT64_MAX, most = 0;
 	long double xs = 0, ys = 0, xx = 0, xy = 0, rate;
 
 	/* around their middle: what is squared stays small */
 	for (guint i = 0; i < points->len; i++) {
-		const struct clock_fit_point *point = &first[i];
+		const struct clock_line_point *point = &first[i];
 
 		xs += (long double)point->from - first->from;
 		ys += (long double)point->to - first->to;
@@ -78,17 +78,17 @@ static uint64_t find_rate(const GArray *points, uint64_t nominal)
 	return rate >= 1 && rate <= MAX_FREQ ? (uint64_t)roundl(rate) : nominal;
 }
 
-struct clock_fit clock_fit_line(const GArray *points, uint64_t nominal)
+struct clock_line clock_line_fit(const GArray *points, uint64_t nominal)
 {
-	struct clock_fit fit = { .freq = CLAMP(nominal, 1, MAX_FREQ), .bound_ns = UINT64_MAX };
+	struct clock_line fit = { .freq = CLAMP(nominal, 1, MAX_FREQ), .bound_ns = UINT64_MAX };
 	__int128 least = 0, most = 0, offset;
 
 	if (!points->len)
 		return fit;
 	fit.freq = find_rate(points, fit.freq);
 	for (guint i = 0; i < points->len; i++) {
-		const struct clock_fit_point *point =
-			&g_array_index(points, struct clock_fit_point, i);
+		const struct clock_line_point *point =
+			&g_array_index(points, struct clock_line_point, i);
 		__int128 off = point->to - line_value(&fit, point->from);
 
 		least = i ? MIN(least, off) : off;
@@ -96,6 +96,6 @@ struct clock_fit clock_fit_line(const GArray *points, uint64_t nominal)
 	}
 	offset = least + (most - least) / 2;
 	fit.offset_ns = (int64_t)CLAMP(offset, INT64_MIN, INT64_MAX);
-	fit.bound_ns = clock_fit_bound(points, &fit);
+	fit.bound_ns = clock_line_bound(points, &fit);
 	return fit;
 }
