@@ -372,7 +372,8 @@ static double distance_to(const struct part *part, uint64_t from)
 }
 
 /* From part @at on the first one that can have a value, and not before a time. */
-static uint32_t find_part(const struct clock_map *map, uint32_t at, uint64_t from, uint64_t not_before)
+static uint32_t find_part(const struct clock_map *map, uint32_t at, uint64_t from,
+			  uint64_t not_before)
 {
 	for (uint32_t i = at; i < map->parts->len; i++) {
 		if (can_have(part_at(map, i), from) &&

@@ -320,8 +320,9 @@ static void clean_records(struct counters *counters, struct epoch_map *epoch)
 			r[kept++] = r[i];
 	g_array_set_size(epoch->records, kept);
 	if (complaints.count > MAX_COMPLAINTS)
-		counters_warn(counters->vm, counters->warnings, "and %u clock records more of epoch %u are not used",
-		     complaints.count - MAX_COMPLAINTS, epoch->epoch);
+		counters_warn(counters->vm, counters->warnings,
+			      "and %u clock records more of epoch %u are not used",
+			      complaints.count - MAX_COMPLAINTS, epoch->epoch);
 }
 
 /*
@@ -540,8 +541,9 @@ static void make_vcpu_counter(struct counters *counters, struct epoch_map *epoch
 		return;
 	counters->vcpu_points += epoch->records->len;
 	if (counters->vcpu_points > MAX_VCPU_POINTS) {
-		counters_warn(counters->vm, counters->warnings, "too many clock records of single vCPUs: those of vCPU %u and others "
-		     "of epoch %u are not used", cpu, epoch->epoch);
+		counters_warn(counters->vm, counters->warnings,
+			      "too many clock records of single vCPUs: those of vCPU %u and others "
+			      "of epoch %u are not used", cpu, epoch->epoch);
 		counters->vcpu_clocks = MAX_VCPU_CLOCKS;
 		return;
 	}
@@ -549,8 +551,9 @@ static void make_vcpu_counter(struct counters *counters, struct epoch_map *epoch
 	make_counter(counters, epoch, cpu, clock);
 	g_hash_table_insert(epoch->vcpus, GUINT_TO_POINTER(cpu), clock);
 	if (++counters->vcpu_clocks == MAX_VCPU_CLOCKS)
-		counters_warn(counters->vm, counters->warnings, "clock records of more than %u vCPUs: the rest are not used",
-		     MAX_VCPU_CLOCKS);
+		counters_warn(counters->vm, counters->warnings,
+			      "clock records of more than %u vCPUs: the rest are not used",
+			      MAX_VCPU_CLOCKS);
 }
 
 /* Where many vCPUs have clocks, each of many records: fewer will do. */
@@ -603,8 +606,9 @@ static void make_counters(struct counters *counters, struct epoch_map *epoch)
 	find_apart(counters, epoch);
 	fit_records(counters, epoch);
 	if (epoch->thinned)
-		counters_warn(counters->vm, counters->warnings, "%" PRIu64 " clock records of epoch %u "
-			      "are not used: there are too many", epoch->thinned, epoch->epoch);
+		counters_warn(counters->vm, counters->warnings,
+			      "%" PRIu64 " clock records of epoch %u are not used: there are too many",
+			      epoch->thinned, epoch->epoch);
 	for (guint i = 0; i < epoch->records->len; i++) {
 		uint32_t cpu = g_array_index(epoch->records, struct record, i).pub.cpu;
 
