@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 1200
+# timeout: 1800
+# alone: a lab takes all CPUs that there are
 """`hypertrace record --host` on a real kernel: the host's events in a recording, as many as
 its kernel says it wrote, the same that trace-cmd sees, beside a guest under KVM; and
 what happens where something is missing, is killed, or has no room."""

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 900
+# timeout: 1800
+# alone: a lab takes all CPUs that there are
 """The trace port under real KVM, in the lab: recordings are whole [S1, H1], a vCPU's store
 to a host page changes nothing [R1], and what the device costs in VM exits is counted:
 nothing, over 1,000,000 events.
