@@ -252,20 +252,32 @@ static void vht_lttng_drain_buffer(struct vht_lttng_run *run, struct vht_lttng_c
 	}
 }
 
+/* Is there something to take in a buffer whose CPU does not look after itself? */
+static bool vht_lttng_buffer_has_left(struct vht_lttng_channel *channel,
+				      struct vht_lttng_buffer *buffer,
+				      struct lttng_kernel_ring_buffer *buf)
+{
+	unsigned long old = READ_ONCE(buffer->looked_at) + msecs_to_jiffies(VHT_LTTNG_BEGUN_MS);
+
+	if (vht_lttng_is_finalized(channel) || vht_lttng_buffer_has_ended(buf))
+		return true;
+	return READ_ONCE(channel->live) && vht_lttng_buffer_is_begun(buf) &&
+	       time_after_eq(jiffies, old);
+}
+
 /* Has a CPU that does not look after itself left something that can go? */
 static bool vht_lttng_has_left(struct vht_producer *producer)
 {
 	struct vht_lttng_channel *channel;
 
 	list_for_each_entry_rcu(channel, &vht_lttng_channels, list) {
-		const struct vht_lttng_buffer *buffer = &channel->buffers[producer->cpu];
+		struct vht_lttng_buffer *buffer = &channel->buffers[producer->cpu];
 		struct lttng_kernel_ring_buffer *buf;
 
 		buf = vht_lttng_buffer_of(channel, producer->cpu);
 		if (!buf || buffer->done || !vht_lttng_session_is_told(channel->session))
 			continue;
-		if (vht_lttng_is_finalized(channel) || vht_lttng_buffer_has_ended(buf) ||
-		    (READ_ONCE(channel->live) && vht_lttng_buffer_is_begun(buf)))
+		if (vht_lttng_buffer_has_left(channel, buffer, buf))
 			return vht_ring_has_room(&producer->ring,
 						 channel->ring->backend.subbuf_size);
 	}

@@ -78,7 +78,8 @@ void vht_lttng_tell(void)
  */
 void vht_lttng_take_others(void)
 {
-	queue_work(system_unbound_wq, &vht_lttng_work);
+	/* Here, so that no other CPU wakes up for it. */
+	queue_work(system_wq, &vht_lttng_work);
 }
 
 static void vht_lttng_work_others(struct work_struct *work)
