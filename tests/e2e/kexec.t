@@ -59,7 +59,9 @@ def on(kernel):
                 ('kexec', 'devices-down', 'kexec reboot'), '%s: the first one ended in kexec, with devices down' % kernel)
         t.equal(second.get('end_reason'), 'power-off', '%s: the second one by power-off' % kernel)
         numbers = numbers_of(out, directory)
-        t.ok(numbers == list(range(700)) + list(range(900)), '%s: every mark of both is there' % kernel, len(numbers))
+        # Their order is known on each CPU only, and the writer may move from one to the other.
+        t.ok(sorted(numbers[:700]) == list(range(700)) and sorted(numbers[700:]) == list(range(900)),
+             '%s: every mark of both is there' % kernel, len(numbers))
         check = vm.tool('check', out, check=False)
         t.ok(check.returncode == 0 and 'lost: 0 events in the guest, 0 packets missing' in check.stdout,
              '%s: hypertrace check finds nothing lost or damaged' % kernel, check.stdout)

@@ -105,8 +105,10 @@ def stress(kernel, sessions):
         exported = [session for chain in lttng.sessions(out).values() for session in chain]
         t.ok(len([session for session in exported if session.files]) > sessions // 2,
              '%s: sessions are on the host' % kernel, len(exported))
+        # An overwriting channel of 16 KiB may overwrite before its CPU gets to look.
         wrong = [problem for session in exported
-                 for problem in lttng.problems(session.text, session.packets())]
+                 for problem in lttng.problems(session.text, session.packets())
+                 if not (session.keys['channel.0'].startswith('overwrite ') and 'its number is' in problem)]
         t.ok(not wrong, '%s: all packets are in order' % kernel, '\n'.join(wrong[:20]))
         t.note('%d sessions, %d packets' % (len(exported), sum(
             len(chain) for session in exported for chain in session.packets().values())))
