@@ -55,7 +55,7 @@ struct stream {
 	bool has_time;
 	uint64_t last_time;
 	uint64_t state_time;		/* host time of the last state packet */
-	uint64_t first_pair;		/* source clock in the first packet that has it */
+	uint64_t first_pair;		/* source clock in the first packet that has it, 0: none */
 
 	struct decoder_item item;	/* the next one to hand out */
 	bool has_held;			/* @item is a loss, @held comes after it */
@@ -209,8 +209,6 @@ static bool stream_open_packet(struct stream *stream)
 		case VHT_PACKET_FTRACE:
 			if (stream->type != STREAM_FTRACE)
 				continue;
-			if (!stream->first_pair)
-				stream->first_pair = packet.header.clock;
 			stream_open_page(stream, &packet);
 			return true;
 		case VHT_PACKET_WINDOW_META:
@@ -539,11 +537,29 @@ static struct stream *add_stream(struct decoder *decoder, const struct recording
 	return stream;
 }
 
+/*
+ * The source's clock in the first packet that has it: not each has, and those of the kernel's
+ * beginning, which another CPU may take, may have none.
+ */
+static uint64_t find_first_pair(const struct recording_stream *file)
+{
+	struct recording_cursor cursor;
+	struct recording_packet packet;
+
+	recording_cursor_init(&cursor, file);
+	while (recording_cursor_next(&cursor, &packet)) {
+		if (packet.header.type == VHT_PACKET_FTRACE && packet.header.clock)
+			return packet.header.clock;
+	}
+	return 0;
+}
+
 static void set_stream_clock(struct stream *stream, const struct recording_stream *file,
 			     const struct timebase *timebase)
 {
 	stream->vm_times = timebase;
 	stream->pub.has_host_time = file->clock == VHT_CLOCK_HOST_MONOTONIC;
+	stream->first_pair = find_first_pair(file);
 	if (!timebase)
 		return;
 	if (file->source == VHT_SOURCE_WINDOW)

@@ -333,6 +333,15 @@ static void test_losses(void)
 	ok(out.monotonic && out.early_steps_back == 4 && out.steps_back == 3,
 	   "before the first clock pair apart from later: %lu, %lu",
 	   (unsigned long)out.early_steps_back, (unsigned long)out.steps_back);
+
+	file = begin_losses();
+	builder_page(&file, 50000, 0, 5, 0, 0);
+	builder_page(&file, 1000, 5, 4, 0, 0);
+	builder_page(&file, 70000, 9, 5, 0, counter_at(70000));
+	out = end_losses(&file);
+	ok(out.monotonic && out.early_steps_back == 4 && !out.steps_back,
+	   "also where the first packets have no pair: %lu, %lu",
+	   (unsigned long)out.early_steps_back, (unsigned long)out.steps_back);
 }
 
 static void test_damage(void)
