@@ -101,12 +101,12 @@ def alike(mine, other):
     return all(same(mine, name, value) for name, value in other.fields.items() if name != 'now')
 
 
-def begin(ours, theirs, run=16):
-    """Where in theirs ours begin: found by a run of events that is the same in both."""
+def begin(ours, theirs, run=16, is_near=lambda event, other: True):
+    """Where in theirs ours begin: found by a run of events that is the same in both, and near in time, if that is known."""
     wanted, there = [key(event) for event in ours], [key(event) for event in theirs]
     for skip in range(0, 10 * run, run // 2):
         for place in range(skip, len(there) - run):
-            if there[place:place + run] == wanted[skip:skip + run] and \
+            if there[place:place + run] == wanted[skip:skip + run] and is_near(ours[skip], theirs[place]) and \
                all(map(alike, ours[skip:skip + run], theirs[place:place + run])):
                 return place - skip
     return 0

@@ -53,10 +53,10 @@ def judge_twice(t, kernel, stock, session, directory):
         t.ok(not problems, '%s: the %s trace\'s packets are in order' % (kernel, what), '\n'.join(problems[:20]))
     one, other = (lttng.between(lttng.events(path), 'begin-mark', 'end-mark') for path in (stock, exported))
     for cpu in (0, 1):
-        difference, nested = lttng.compare(one.get(cpu, []), other.get(cpu, []))
-        names = collections.Counter(name for name, _ in other.get(cpu, []))
+        difference, nested = lttng.compare(one[cpu], other[cpu])
+        names = collections.Counter(name for name, _ in other[cpu])
         t.ok(not difference and len(names) > 8, '%s: CPU %d: exported and stock trace have the same %d events of %d '
-             'kinds, with the same fields, in the same order' % (kernel, cpu, len(other.get(cpu, [])), len(names)),
+             'kinds, with the same fields, in the same order' % (kernel, cpu, len(other[cpu]), len(names)),
              difference or names)
         t.note('%d events with an interrupt between the two sessions\' probes' % nested)
 

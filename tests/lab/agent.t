@@ -219,7 +219,8 @@ def judge(t, share):
         t.note('%s: ours - theirs, ns: 1 %% %.0f, median %.0f, 99 %% %.0f' % (
             name, found[len(found) // 100], found[len(found) // 2], found[len(found) * 99 // 100]))
     apart = statistics.median(there) - statistics.median(here)
-    bound = max(int(value) for value in re.findall(r'within (\d+) ns', vm.tool('info', os.path.join(share, 'recording')).stdout))
+    # the first of a line: the beginning of the kernel, of which there is nothing here, is known far worse
+    bound = max(int(value) for value in re.findall(r'times: [^,]*, within (\d+) ns', vm.tool('info', os.path.join(share, 'recording')).stdout))
     t.note('guest and host: %.0f ns apart; our bound is %d ns' % (apart, bound))
     near = sum(abs(value - statistics.median(there)) < 100000 for value in there)
     t.ok(near >= 0.98 * len(there), 'the two timelines differ by one constant (98 % within 100 us)', near / len(there))

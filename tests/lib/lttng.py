@@ -28,6 +28,7 @@ FILES = (CONSUMER, '/lib/x86_64-linux-gnu/libgcc_s.so.1', '/usr/share/xml/lttng/
 PROBES = 'sched,irq,timer,printk,statedump'
 DISK_SIZE = 1 << 30
 PIDFILE = '/run/lttng/lttng-sessiond.pid'
+EDGE = 16       # events that an interrupt makes, at most
 
 
 def initramfs(kernel, directory, programs=(), modules=None):
@@ -318,16 +319,39 @@ def stream_packets(trace):
     return found
 
 
+class Part(list):
+    """Events from one mark to another, the marks included; before and after: those around it."""
+
+    def __init__(self, chain, begin, end):
+        super().__init__(chain[begin:end + 1])
+        self.before, self.after = chain[max(begin - EDGE, 0):begin], chain[end + 1:end + 1 + EDGE]
+
+
 def between(events, begin, end):
     """For each CPU, what lies between the first event with one text and the last with the other."""
     found = collections.defaultdict(list)
     for event in events:
         found[event.cpu].append((event.name, event.text))
+    parts = {}
     for cpu, chain in found.items():
         at = [index for index, (_, text) in enumerate(chain) if begin in text]
         to = [index for index, (_, text) in enumerate(chain) if end in text]
-        found[cpu] = chain[at[0]:to[-1] + 1] if at and to else []
-    return dict(found)
+        parts[cpu] = Part(chain, at[0], to[-1]) if at and to else Part([], 0, 0)
+    return parts
+
+
+def without_edges(part, other):
+    """Leave out what an interrupt between the two probes put on this side of a mark, and on that one in the other."""
+    events = list(part)
+    for count in range(EDGE, 0, -1):
+        if events[1:1 + count] == other.before[-count:]:
+            del events[1:1 + count]
+            break
+    for count in range(EDGE, 0, -1):
+        if events[-1 - count:-1] == other.after[:count]:
+            del events[-1 - count:-1]
+            break
+    return events
 
 
 def compare(one, other):
@@ -337,6 +361,7 @@ def compare(one, other):
     two is told before the event in one session, and behind it in the other. So an event may lie
     behind a few others there; else all is the same. Returns (difference, such events).
     """
+    one, other = without_edges(one, other), without_edges(other, one)
     at = to = nested = 0
     while at < len(one) and to < len(other):
         if one[at] == other[to]:
