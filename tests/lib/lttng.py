@@ -331,7 +331,10 @@ def between(events, begin, end):
     """For each CPU, what lies between the first event with one text and the last with the other."""
     found = collections.defaultdict(list)
     for event in events:
-        found[event.cpu].append((event.name, event.text))
+        # A task that ended is a zombie (32) until its parent, on another CPU, makes it dead (16):
+        # between the two probes, perhaps.
+        text = re.sub(r'prev_state = (16|32),', 'prev_state = 16 or 32,', event.text) if event.name == 'sched_switch' else event.text
+        found[event.cpu].append((event.name, text))
     parts = {}
     for cpu, chain in found.items():
         at = [index for index, (_, text) in enumerate(chain) if begin in text]
