@@ -59,8 +59,9 @@ def lab(t):
         t.ok(re.search(r'\d+ +\d+\r?\n', found), 'a recorder is attached', found)
         found = terminal.type('hypertrace view recording | tail -n 3')
         t.ok(len(re.findall(r'\d+\.\d{9} \S+ ', found)) >= 3, 'what happens can be looked at', found)
-        os.write(terminal.fd, b'sleep 1000\n')
-        terminal.until('sleep 1000')
+        # what comes back of the line itself has the quotes: the shell is at work when it has none
+        os.write(terminal.fd, b"echo at' 'work; sleep 1000\n")
+        terminal.until('at work')
         os.write(terminal.fd, b'\x03')
         t.ok('^C' in terminal.until(PROMPT), '^C is for the command')
         os.write(terminal.fd, b'exit\n')
