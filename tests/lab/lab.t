@@ -35,11 +35,11 @@ class Terminal:
         end = time.monotonic() + bound
         while not (match := re.search(pattern, self.text)):
             if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
-                raise vm.Timeout('waited %d s for %r: %r' % (bound, pattern, self.text[-2000:]))
+                raise vm.Timeout('waited %d s for %r' % (bound, pattern))
             try:
                 self.text += os.read(self.fd, 65536).decode(errors='replace')
             except OSError:
-                raise EOFError('the program ended: %r' % self.text[-2000:]) from None
+                raise EOFError('the program ended') from None
         before, self.text = self.text[:match.start()], self.text[match.end():]
         return before
 
@@ -67,6 +67,9 @@ def lab(t):
         os.write(terminal.fd, b'exit\n')
         t.note(terminal.until('what was recorded is in'))
         t.equal(terminal.process.wait(BOUND), 0, 'exit ends it, and all is well')
+    except (vm.Timeout, EOFError):
+        t.note(terminal.text[-16000:])
+        raise
     finally:
         # With the QEMU that it started, which is of the same group.
         try:

@@ -216,11 +216,7 @@ def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), file
         prepare(share)
     with Lab(directory, **options) as host:
         host.ready(UP)
-        try:
-            points = host.again(bound)
-        except (vm.Timeout, EOFError):
-            print('# the console of the lab\'s host:\n# ' + '\n# '.join(host.serial()[-8000:].splitlines()), flush=True)
-            raise
+        points = host.again(bound)
         host.poweroff()
     tap.each(points, after, share)
     sys.exit(points.done())

@@ -269,8 +269,20 @@ class Guest:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind:
+            self.report()
         self.kill()
+
+    def report(self):
+        """Print what tells why a test failed with this guest: how QEMU is, its log, the console's end."""
+        status = self.process.poll()
+        parts = {'QEMU %s' % ('runs' if status is None else 'ended with status %d' % status): '',
+                 'its log:': self.log()[-4000:], 'the console:': self.serial()[-8000:]}
+        for title, text in parts.items():
+            print('# guest %s, %s' % (self.name, title), flush=True)
+            for line in text.splitlines():
+                print('#   ' + line.rstrip('\r'), flush=True)
 
     # the console
 
