@@ -59,8 +59,8 @@ def lab(t):
         t.ok(re.search(r'\d+ +\d+\r?\n', found), 'a recorder is attached', found)
         found = terminal.type('hypertrace view recording | tail -n 3')
         t.ok(len(re.findall(r'\d+\.\d{9} \S+ ', found)) >= 3, 'what happens can be looked at', found)
-        # what comes back of the line itself has the quotes: the shell is at work when it has none
-        os.write(terminal.fd, b"echo at' 'work; sleep 1000\n")
+        # What comes back of the line itself has the quotes. The command says so itself: the terminal is its own then.
+        os.write(terminal.fd, b"""sh -c "echo at' 'work; exec sleep 1000"\n""")
         terminal.until('at work')
         os.write(terminal.fd, b'\x03')
         t.ok('^C' in terminal.until(PROMPT), '^C is for the command')

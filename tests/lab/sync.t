@@ -84,6 +84,13 @@ def wait_look(out):
     vm.wait_for('looks at the clocks', lambda: os.path.getsize(path) >= before + 2 * 4 * 256)
 
 
+def wait_taken(guest):
+    """Let the driver take all that was traced: the rest goes with the memory that it lies in."""
+    guest.stop_tracing()
+    vm.wait_for('the driver to take the rest',
+                lambda: not any(ring['entries'] for ring in guest.ring_stats().values()))
+
+
 def wait_anew(guest):
     """Wait until the driver has noticed that it is in another epoch, and has begun anew."""
     region = guest.region()
@@ -109,10 +116,12 @@ def disturb(guest, phases, out):
 
     guest.qmp.call('human-monitor-command', bound=200, **{'command-line': 'savevm one'})
     phases.work('savevm')
+    wait_taken(guest)
     guest.qmp.call('human-monitor-command', bound=200, **{'command-line': 'loadvm one'})
     wait_anew(guest)
     trace_on(guest)
     phases.work('loadvm')
+    wait_taken(guest)
 
     guest.qmp.call('system_reset')
     guest.ready()
