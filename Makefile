@@ -7,7 +7,7 @@
 #   make            build everything
 #   make demo       trace a stock kernel from boot to shutdown, show the result
 #   make check      the test suite
-#   make check-lab  the tests under KVM, in the lab
+#   make check-lab  of these, those under KVM, in the lab
 #   make lab        a shell on a KVM host in QEMU, with a traced guest: docs/lab.md
 #   make bench      the figures of docs/benchmarks.md
 #   make install    the host tools, under PREFIX (default /usr/local)
