@@ -6,16 +6,17 @@
 
 #include "account.h"
 #include "chain.h"
+#include "extent.h"
+#include "initcalls.h"
+#include "marks.h"
 #include "phases.h"
+#include "processes.h"
 #include "scheduler.h"
 #include "units.h"
+#include "vcpus.h"
 #include "virtio_hypertrace.h"
 #include "wire/records.h"
 
-#define MAX_INITCALLS	20000
-#define MAX_MARKS	2000
-#define MAX_PROCESSES	5000
-#define MIN_KERNEL_CPU	1000000		/* ns: kernel threads that ran less are not listed */
 /* Without a message for so long, systemd's stopping of something is a new one. */
 #define STOP_GAP	2000000000
 
@@ -24,12 +25,6 @@ enum stage {
 	STAGE_BOOT,
 	STAGE_BETWEEN,
 	STAGE_SHUTDOWN,
-};
-
-/* An initcall that has not returned. */
-struct open_initcall {
-	struct initcall *initcall;
-	int64_t states[TASK_STATES];
 };
 
 struct model {
@@ -52,7 +47,7 @@ struct model {
 	GHashTable *systems;		/* name -> uint64_t * */
 	uint32_t origins[BOOT_KIND_COUNT];	/* which buffer's events of a kind count */
 
-	uint64_t origin;
+	struct extent boot_extent;
 	uint64_t process, created, machine_ready, first_run, reset, clock_zero;
 	bool is_reset;			/* this life of the VM began with a reset */
 	struct boundaries boot_at;
@@ -65,7 +60,6 @@ struct model {
 	uint32_t execs;			/* of pid 1 */
 	bool is_pivoting;
 
-	uint64_t end;			/* of the boot */
 	uint64_t provisional;		/* systemd reached its target then */
 	int32_t end_task;
 	bool is_end_found;
@@ -74,13 +68,8 @@ struct model {
 	uint64_t last_stop_message;
 	int32_t stop_task;
 
-	GPtrArray *initcalls;		/* struct initcall *, absolute times */
-	uint64_t initcalls_omitted;
-	GHashTable *open_initcalls;	/* pid -> struct open_initcall * */
-	GHashTable *modules;		/* pid -> name of the module it loaded last */
-	char level[32];
-	GPtrArray *marks;		/* struct mark *, absolute times */
-	uint64_t marks_omitted;
+	struct initcalls *initcalls;
+	struct marks *marks;
 	int32_t made_unit;		/* its cgroup was made by systemd, its process not yet */
 };
 
@@ -94,10 +83,8 @@ struct model *model_new(const struct until *until)
 	model->units = units_new();
 	model->functions = functions_new();
 	model->systems = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	model->initcalls = g_ptr_array_new_with_free_func(report_initcall_free);
-	model->open_initcalls = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	model->modules = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	model->marks = g_ptr_array_new_with_free_func(report_mark_free);
+	model->initcalls = initcalls_new(model->sched);
+	model->marks = marks_new();
 	model->end_task = model->stop_task = SCHED_NO_TASK;
 	model->made_unit = -1;
 	return model;
@@ -111,32 +98,11 @@ static void model_free(struct model *model)
 	functions_free(model->functions);
 	if (model->systems)
 		g_hash_table_unref(model->systems);
-	g_ptr_array_unref(model->initcalls);
-	g_hash_table_unref(model->open_initcalls);
-	g_hash_table_unref(model->modules);
-	g_ptr_array_unref(model->marks);
+	initcalls_free(model->initcalls);
+	marks_free(model->marks);
 	span_free(model->boot);
 	span_free(model->shutdown);
 	g_free(model);
-}
-
-static struct mark *add_mark(struct model *model, uint64_t time, const char *kind,
-			     const char *name, const char *text)
-{
-	struct mark *mark;
-
-	if (model->marks->len >= MAX_MARKS) {
-		model->marks_omitted++;
-		return NULL;
-	}
-	mark = g_new0(struct mark, 1);
-	mark->time = time;
-	mark->kind = kind;
-	mark->name = g_strndup(name, 256);
-	mark->text = text && *text ? g_strndup(text, 256) : NULL;
-	mark->port = mark->value = -1;
-	g_ptr_array_add(model->marks, mark);
-	return mark;
 }
 
 /* A boundary of the boot that is seen for the first time. */
@@ -155,249 +121,9 @@ static void note_time(struct model *model, uint64_t *to, uint64_t time)
 		*to = time;
 }
 
-/* Copies for a span, of what is known now */
-
-static int64_t relative(uint64_t time, uint64_t origin)
-{
-	return time > origin ? time - origin : 0;
-}
-
-static int64_t relative_or_none(uint64_t time, uint64_t origin, uint64_t end)
-{
-	return time && time <= end ? relative(time, origin) : NO_TIME;
-}
-
-static void copy_initcalls(struct model *model, struct span *span, uint64_t origin,
-			   uint64_t start, uint64_t end)
-{
-	for (guint i = 0; i < model->initcalls->len; i++) {
-		const struct initcall *initcall = g_ptr_array_index(model->initcalls, i);
-		struct initcall *copy;
-
-		if ((uint64_t)initcall->start < start || (uint64_t)initcall->start >= end)
-			continue;
-		copy = g_new(struct initcall, 1);
-		*copy = *initcall;
-		copy->function = g_strdup(initcall->function);
-		copy->level = g_strdup(initcall->level);
-		copy->comm = g_strdup(initcall->comm);
-		copy->start = relative(initcall->start, origin);
-		copy->end = initcall->end == NO_TIME ? NO_TIME :
-						       relative_or_none(initcall->end, origin, end);
-		g_ptr_array_add(span->initcalls, copy);
-	}
-	span->initcalls_omitted = model->initcalls_omitted;
-}
-
-static void copy_unit(const struct unit_life *life, bool is_shutdown, struct span *span,
-		      uint64_t origin, uint64_t start, uint64_t end)
-{
-	uint64_t begin = is_shutdown ? life->stop : life->start;
-	struct unit *unit;
-
-	if (is_shutdown && !begin)
-		begin = life->end;
-	if (!begin || begin < start || begin > end)
-		return;
-	unit = g_new0(struct unit, 1);
-	unit->name = g_strdup(life->name);
-	unit->description = g_strdup(life->description);
-	unit->start = relative(begin, origin);
-	unit->active = is_shutdown ? NO_TIME : relative_or_none(life->active, origin, end);
-	unit->end = relative_or_none(life->end, origin, end);
-	unit->result = life->is_failed ? "failed" : unit->end != NO_TIME ? "stopped" :
-		       unit->active != NO_TIME ? "active" : is_shutdown ? "stopping" : "starting";
-	unit->is_from_log = life->is_from_log;
-	g_ptr_array_add(span->units, unit);
-}
-
-static gint by_unit_start(gconstpointer a, gconstpointer b)
-{
-	const struct unit *left = *(void *const *)a, *right = *(void *const *)b;
-
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
-static struct unit *find_unit(const struct span *span, const char *name)
-{
-	for (guint i = 0; i < span->units->len; i++) {
-		struct unit *unit = g_ptr_array_index(span->units, i);
-
-		if (!strcmp(unit->name, name))
-			return unit;
-	}
-	return NULL;
-}
-
-static const char *task_unit_name(const struct model *model, const struct task *task)
-{
-	return task->unit >= 0 ? units_at(model->units, task->unit)->name : NULL;
-}
-
-/* A process with its threads. */
-static struct process *copy_task(struct model *model, const struct task *task, uint64_t origin,
-				 uint64_t end)
-{
-	const struct task *parent = sched_task(model->sched, task->parent);
-	struct process *process = g_new0(struct process, 1);
-
-	process->pid = task->pid;
-	process->comm = g_strndup(task->comm, sizeof(task->comm));
-	process->exec = g_strdup(task->exec);
-	process->parent = parent ? parent->pid : -1;
-	process->start = relative(task->start, origin);
-	process->end = relative_or_none(task->end == UINT64_MAX ? 0 : task->end, origin, end);
-	process->unit = g_strdup(task_unit_name(model, task));
-	process->is_kernel = task->is_kernel;
-	process->is_on_chain = task->is_on_chain;
-	return process;
-}
-
-static gint by_weight(gconstpointer a, gconstpointer b)
-{
-	const struct process *left = *(void *const *)a, *right = *(void *const *)b;
-
-	return left->states[STATE_RUNNING] < right->states[STATE_RUNNING] ? 1 :
-	       left->states[STATE_RUNNING] > right->states[STATE_RUNNING] ? -1 : 0;
-}
-
-static gint by_process_start(gconstpointer a, gconstpointer b)
-{
-	const struct process *left = *(void *const *)a, *right = *(void *const *)b;
-
-	if (left->start != right->start)
-		return left->start < right->start ? -1 : 1;
-	return left->pid < right->pid ? -1 : left->pid > right->pid;
-}
-
-static void copy_processes(struct model *model, struct span *span, uint64_t origin,
-			   uint64_t start, uint64_t end)
-{
-	g_autoptr(GHashTable) by_index = g_hash_table_new(NULL, NULL);
-	int32_t count = sched_task_count(model->sched);
-
-	for (int32_t i = 0; i < count; i++) {
-		const struct task *task = sched_task(model->sched, i);
-		const struct task *leader = task;
-		struct process *process = NULL;
-		int64_t states[TASK_STATES];
-
-		if (!task->pid || task->start > end || task->end < start)
-			continue;
-		for (int depth = 0; leader && leader->is_thread && depth < 8; depth++)
-			leader = sched_task(model->sched, leader->parent);
-		task_split(task, end, states);
-		if (leader && leader != task)
-			process = g_hash_table_lookup(by_index, GINT_TO_POINTER(leader->index));
-		if (!process && task->is_kernel && states[STATE_RUNNING] < MIN_KERNEL_CPU)
-			continue;
-		if (!process) {
-			process = copy_task(model, task, origin, end);
-			g_ptr_array_add(span->processes, process);
-			g_hash_table_insert(by_index, GINT_TO_POINTER(i), process);
-			memcpy(process->states, states, sizeof(states));
-		} else {
-			/* A thread's waits say nothing about its process, its work does. */
-			process->states[STATE_RUNNING] += states[STATE_RUNNING];
-			process->states[STATE_RUNNABLE] += states[STATE_RUNNABLE];
-		}
-	}
-	for (guint i = 0; i < span->processes->len; i++) {
-		const struct process *process = g_ptr_array_index(span->processes, i);
-		struct unit *unit = process->unit ? find_unit(span, process->unit) : NULL;
-
-		if (unit)
-			unit->cpu += process->states[STATE_RUNNING];
-	}
-	if (span->processes->len > MAX_PROCESSES) {
-		g_ptr_array_sort(span->processes, by_weight);
-		span->processes_omitted = span->processes->len - MAX_PROCESSES;
-		g_ptr_array_set_size(span->processes, MAX_PROCESSES);
-	}
-	span->processes_omitted += sched_tasks_omitted(model->sched);
-	g_ptr_array_sort(span->processes, by_process_start);
-}
-
-static int32_t vcpu_task(const struct model *model, struct vcpu *vcpu, GHashTable *known,
-			 int32_t index)
-{
-	const struct task *task = sched_task(model->sched, index);
-	int32_t number = GPOINTER_TO_INT(g_hash_table_lookup(known, GINT_TO_POINTER(index + 1))) - 1;
-	struct vcpu_task entry;
-
-	if (!task || number >= 0)
-		return number;
-	entry.pid = task->pid;
-	entry.comm = task->pid ? g_strndup(task->comm, sizeof(task->comm)) :
-				 g_strdup_printf("swapper/%u", vcpu->cpu);
-	g_array_append_val(vcpu->tasks, entry);
-	g_hash_table_insert(known, GINT_TO_POINTER(index + 1),
-			    GINT_TO_POINTER((int)vcpu->tasks->len));
-	return vcpu->tasks->len - 1;
-}
-
-static void copy_vcpu(struct model *model, struct span *span, uint32_t index, uint64_t origin,
-		      uint64_t end)
-{
-	const struct slices *slices = sched_cpu_slices(model->sched, index);
-	g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
-	struct vcpu *vcpu = g_new0(struct vcpu, 1);
-
-	vcpu->cpu = sched_cpu_number(model->sched, index);
-	vcpu->resolution = slices->resolution;
-	vcpu->tasks = g_array_new(FALSE, FALSE, sizeof(struct vcpu_task));
-	vcpu->slices = g_array_new(FALSE, FALSE, sizeof(struct slice));
-	for (guint i = 0; i < slices->array->len; i++) {
-		const struct raw_slice *raw = &g_array_index(slices->array, struct raw_slice, i);
-		struct slice slice = {
-			.start = relative(raw->start, origin),
-			.end = relative(MIN(raw->end, end), origin), .state = raw->state,
-		};
-
-		slice.task = raw->state == SLICE_IDLE ? -1 :
-			     vcpu_task(model, vcpu, known, raw->task);
-		if (raw->state == SLICE_TASK)
-			vcpu->split.task += slice.end - slice.start;
-		else if (raw->state == SLICE_IRQ)
-			vcpu->split.irq += slice.end - slice.start;
-		else
-			vcpu->split.idle += slice.end - slice.start;
-		g_array_append_val(vcpu->slices, slice);
-	}
-	vcpu->split.unknown = span->end - span->start - vcpu->split.task - vcpu->split.irq -
-			      vcpu->split.idle;
-	g_ptr_array_add(span->vcpus, vcpu);
-}
-
-static gint by_cpu(gconstpointer a, gconstpointer b)
-{
-	const struct vcpu *left = *(void *const *)a, *right = *(void *const *)b;
-
-	return left->cpu < right->cpu ? -1 : left->cpu > right->cpu;
-}
-
-static void copy_marks(struct model *model, struct span *span, uint64_t origin, uint64_t start,
-		       uint64_t end)
-{
-	for (guint i = 0; i < model->marks->len; i++) {
-		const struct mark *mark = g_ptr_array_index(model->marks, i);
-		struct mark *copy;
-
-		if ((uint64_t)mark->time < start || (uint64_t)mark->time > end)
-			continue;
-		copy = g_new(struct mark, 1);
-		*copy = *mark;
-		copy->name = g_strdup(mark->name);
-		copy->text = g_strdup(mark->text);
-		copy->time = relative(mark->time, origin);
-		g_ptr_array_add(span->marks, copy);
-	}
-	span->marks_omitted = model->marks_omitted;
-}
-
 /* The part of the chain before there are tasks: who had the machine then. */
-static void add_early_chain(const struct boundaries *at, struct span *span, uint64_t origin,
-			    uint64_t start, uint64_t until_time)
+static void add_early_chain(const struct boundaries *at, const struct extent *extent,
+			    uint64_t until_time, struct span *span)
 {
 	static const struct { int boundary; enum state state; const char *name; } parts[] = {
 		{ BEGIN_QEMU, STATE_VMM, "QEMU start" },
@@ -407,6 +133,7 @@ static void add_early_chain(const struct boundaries *at, struct span *span, uint
 		{ BEGIN_DECOMPRESS, STATE_FIRMWARE, "kernel decompression" },
 		{ BEGIN_KERNEL, STATE_RUNNING, "kernel start" },
 	};
+	uint64_t start = extent->start;
 	int part = 0;
 
 	while (start < until_time) {
@@ -426,8 +153,8 @@ static void add_early_chain(const struct boundaries *at, struct span *span, uint
 			}
 		}
 		link = g_new0(struct link, 1);
-		link->start = relative(start, origin);
-		link->end = relative(end, origin);
+		link->start = extent_time(extent, start);
+		link->end = extent_time(extent, end);
 		link->state = parts[part].state;
 		link->pid = -1;
 		link->owner_kind = OWNER_PHASE;
@@ -480,22 +207,23 @@ static void set_on_chain(struct span *span)
 	}
 }
 
-static void make_chain(struct model *model, struct span *span, bool is_shutdown, uint64_t origin,
-		       uint64_t start, uint64_t end)
+static void make_chain(struct model *model, const struct extent *extent, struct span *span)
 {
+	bool is_shutdown = extent->is_shutdown;
 	struct chain_input input = {
 		.sched = model->sched, .units = model->units, .initcalls = span->initcalls,
-		.origin = origin, .start = start, .end = end,
+		.origin = extent->origin, .start = extent->start, .end = extent->end,
 		.task = is_shutdown ? model->stop_task : model->end_task,
 		.user_start = UINT64_MAX, .is_shutdown = is_shutdown,
 	};
 
 	if (!is_shutdown && model->first_guest) {
-		input.start = CLAMP(model->first_guest, start, end);
-		add_early_chain(&model->boot_at, span, origin, start, input.start);
+		input.start = CLAMP(model->first_guest, extent->start, extent->end);
+		add_early_chain(&model->boot_at, extent, input.start, span);
 	}
 	if (!model->first_guest || !sched_has_switches(model->sched)) {
-		add_blank_chain(span, relative(input.start, origin), relative(end, origin));
+		add_blank_chain(span, extent_time(extent, input.start),
+				extent_time(extent, extent->end));
 	} else {
 		if (input.task == SCHED_NO_TASK)
 			input.task = sched_find(model->sched, 1);
@@ -571,58 +299,50 @@ static uint64_t boot_start(struct model *model)
 	return MAX(model->first_any, 1);
 }
 
+/* A span of what is known now, when all that lasts was counted up to its end. */
+static struct span *make_span(struct model *model, const struct extent *extent)
+{
+	struct span *span = span_new(extent_time(extent, extent->start),
+				     extent_time(extent, extent->end));
+
+	initcalls_report(model->initcalls, extent, span);
+	units_report(model->units, extent, span);
+	/* before the processes: it says which of them are on it */
+	make_chain(model, extent, span);
+	processes_report(model->sched, model->units, extent, span);
+	vcpus_report(model->sched, extent, span);
+	marks_report(model->marks, extent, span);
+	phases_make(extent->is_shutdown ? &model->stop_at : &model->boot_at, extent,
+		    model->account, sched_cpu_count(model->sched), span);
+	return span;
+}
+
 /* The boot as it is known now. A later end takes its place. */
 static void take_boot(struct model *model, uint64_t end)
 {
 	uint64_t origin = boot_start(model);
-	struct span *span;
+	struct extent extent = { .origin = origin, .start = origin, .end = MAX(end, origin) };
 
-	end = MAX(end, origin);
-	span = span_new(0, relative(end, origin));
+	sched_settle(model->sched, extent.end);
+	account_cut(model->account, extent.end);
+	set_user_phases(model, extent.end);
 	span_free(model->boot);
-	model->boot = span;
-	model->end = end;
-	model->origin = origin;
-	model->boot_vcpus = sched_cpu_count(model->sched);
-	sched_settle(model->sched, end);
-	account_cut(model->account, end);
-	set_user_phases(model, end);
-	copy_initcalls(model, span, origin, origin, end);
-	for (int32_t i = 0; i < units_count(model->units); i++)
-		copy_unit(units_at(model->units, i), false, span, origin, origin, end);
-	g_ptr_array_sort(span->units, by_unit_start);
-	/* before the processes: it says which of them are on it */
-	make_chain(model, span, false, origin, origin, end);
-	copy_processes(model, span, origin, origin, end);
-	for (uint32_t i = 0; i < sched_cpu_count(model->sched); i++)
-		copy_vcpu(model, span, i, origin, end);
-	g_ptr_array_sort(span->vcpus, by_cpu);
-	copy_marks(model, span, origin, origin, end);
+	model->boot = make_span(model, &extent);
 	if (!functions_is_empty(model->functions))
-		span->functions = functions_take(model->functions);
-	phases_make(&model->boot_at, false, origin, origin, end, model->account,
-		    sched_cpu_count(model->sched), span);
+		model->boot->functions = functions_take(model->functions);
+	model->boot_extent = extent;
+	model->boot_vcpus = sched_cpu_count(model->sched);
 }
 
 static void take_shutdown(struct model *model, uint64_t end)
 {
-	uint64_t origin = model->origin, start = model->stop_begin;
-	struct span *span = span_new(relative(start, origin), relative(end, origin));
+	struct extent extent = {
+		.is_shutdown = true, .origin = model->boot_extent.origin,
+		.start = model->stop_begin, .end = end,
+	};
 
 	sched_settle(model->sched, end);
-	copy_initcalls(model, span, origin, start, end);
-	for (int32_t i = 0; i < units_count(model->units); i++)
-		copy_unit(units_at(model->units, i), true, span, origin, start, end);
-	g_ptr_array_sort(span->units, by_unit_start);
-	make_chain(model, span, true, origin, start, end);
-	copy_processes(model, span, origin, start, end);
-	for (uint32_t i = 0; i < sched_cpu_count(model->sched); i++)
-		copy_vcpu(model, span, i, origin, end);
-	g_ptr_array_sort(span->vcpus, by_cpu);
-	copy_marks(model, span, origin, start, end);
-	phases_make(&model->stop_at, true, origin, start, end, model->account,
-		    sched_cpu_count(model->sched), span);
-	model->shutdown = span;
+	model->shutdown = make_span(model, &extent);
 }
 
 /* The boot's end was seen. */
@@ -727,7 +447,7 @@ static void on_port(struct model *model, const struct boot_event *event)
 		else if (is_between(value, 0x60, 0x7f))
 			note_time(model, &model->user_mark, event->time);
 	}
-	mark = add_mark(model, event->time, "port", name, event->text[0]);
+	mark = marks_add(model->marks, event->time, "port", name, event->text[0]);
 	if (mark) {
 		mark->port = port;
 		mark->value = value;
@@ -742,7 +462,7 @@ static void on_vmm(struct model *model, const struct boot_event *event)
 		on_port(model, event);
 		return;
 	}
-	add_mark(model, time, "vmm", vmm_event_word(event->number[0]), event->text[0]);
+	marks_add(model->marks, time, "vmm", vmm_event_word(event->number[0]), event->text[0]);
 	switch (event->number[0]) {
 	case VHT_VMM_PROCESS:
 		note_time(model, &model->process, time);
@@ -779,88 +499,32 @@ static void on_initcall_level(struct model *model, const struct boot_event *even
 {
 	int which = phase_level(event->text[0]);
 
-	g_strlcpy(model->level, event->text[0], sizeof(model->level));
+	initcalls_level(model->initcalls, event);
 	if (which >= 0)
 		boundary(model, which, event->time);
 	model->is_late = which == BEGIN_LEVEL_LATE;
 }
 
-/*
- * The name of an initcall. A module's is gone with its memory, before anybody asks for
- * names or just after: so that it is always the same it is called after the module.
- */
-static char *initcall_name(struct model *model, const struct boot_event *event)
-{
-	const char *module = g_hash_table_lookup(model->modules, GINT_TO_POINTER(event->pid));
-
-	if (module)
-		return g_strdup_printf("%s:init", module);
-	return g_strndup(event->text[0], 128);
-}
-
-static void on_module_load(struct model *model, const struct boot_event *event)
-{
-	if (g_hash_table_size(model->modules) < 65536)
-		g_hash_table_insert(model->modules, GINT_TO_POINTER(event->pid),
-				    g_strndup(event->text[0], 64));
-}
-
 static void on_initcall_start(struct model *model, const struct boot_event *event)
 {
-	const struct task *task = sched_task(model->sched, sched_find(model->sched, event->pid));
-	struct open_initcall *open;
-	struct initcall *initcall;
-
 	if (model->is_late_cut && event->pid == 1) {
 		/* It was not the last one. */
 		account_uncut(model->account, model->boot_at.at[BEGIN_KERNEL_END]);
 		model->is_late_cut = false;
 		model->boot_at.at[BEGIN_KERNEL_END] = 0;
 	}
-	if (model->initcalls->len >= MAX_INITCALLS) {
-		model->initcalls_omitted++;
-		return;
-	}
-	initcall = g_new0(struct initcall, 1);
-	initcall->function = initcall_name(model, event);
-	initcall->level = g_strdup(event->pid > 1 || model->execs ? "module" :
-				   *model->level ? model->level : NULL);
-	initcall->start = event->time;
-	initcall->end = NO_TIME;
-	initcall->pid = event->pid;
-	initcall->comm = g_strdup(event->comm ? event->comm : "");
-	g_ptr_array_add(model->initcalls, initcall);
-	open = g_new0(struct open_initcall, 1);
-	open->initcall = initcall;
-	if (task)
-		task_split(task, event->time, open->states);
-	g_hash_table_insert(model->open_initcalls, GINT_TO_POINTER(event->pid), open);
+	initcalls_start(model->initcalls, event, event->pid > 1 || model->execs);
 }
 
 static void on_initcall_finish(struct model *model, const struct boot_event *event)
 {
-	struct open_initcall *open =
-		g_hash_table_lookup(model->open_initcalls, GINT_TO_POINTER(event->pid));
-	const struct task *task = sched_task(model->sched, sched_find(model->sched, event->pid));
-
 	if (model->is_late && event->pid == 1 && !model->execs && model->stage == STAGE_BOOT &&
 	    !model->is_late_cut) {
 		account_cut(model->account, event->time);
 		model->is_late_cut = true;
 		model->boot_at.at[BEGIN_KERNEL_END] = event->time;
 	}
-	if (!open)
-		return;
-	open->initcall->end = event->time;
-	open->initcall->has_return = true;
-	open->initcall->value = (int32_t)event->number[0];
-	if (task && sched_has_switches(model->sched)) {
-		task_split(task, event->time, open->initcall->states);
-		for (int i = 0; i < TASK_STATES; i++)
-			open->initcall->states[i] = MAX(open->initcall->states[i] -
-							open->states[i], 0);
-	}
-	g_hash_table_remove(model->open_initcalls, GINT_TO_POINTER(event->pid));
+	initcalls_finish(model->initcalls, event);
 }
 
 /* Programs that leave an initramfs and run the system's own pid 1. */
@@ -883,7 +547,7 @@ static void on_exec(struct model *model, const struct boot_event *event)
 
 	if (event->number[0] != 1)
 		return;
-	add_mark(model, event->time, "exec", file, NULL);
+	marks_add(model->marks, event->time, "exec", file, NULL);
 	if (!strcmp(base, "systemd-shutdown") || !strcmp(base, "shutdown")) {
 		begin_shutdown(model, event->time);
 		stop_boundary(model, BEGIN_STOP_FINAL, event->time);
@@ -918,7 +582,7 @@ static void on_unit_active(struct model *model, const struct boot_event *event, 
 	};
 
 	if (strstr(event->text[0], "Reached target "))
-		add_mark(model, event->time, "target", name, NULL);
+		marks_add(model->marks, event->time, "target", name, NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(targets); i++) {
 		if ((strcmp(name, targets[i].name) && strcmp(name, targets[i].text)) ||
 		    model->stage != STAGE_BOOT || !model->real_init)
@@ -973,7 +637,7 @@ static void on_console(struct model *model, const struct boot_event *event)
 
 	switch (news) {
 	case UNIT_STARTUP_FINISHED:
-		add_mark(model, event->time, "message", "Startup finished", event->text[0]);
+		marks_add(model->marks, event->time, "message", "Startup finished", event->text[0]);
 		/* an initramfs's own systemd has none of its own; another's does not count */
 		if (until_kind(model->until) == UNTIL_DEFAULT && model->real_init)
 			end_boot(model, event, "systemd said that the startup is finished");
@@ -1048,7 +712,7 @@ static void on_event(struct model *model, const struct boot_event *event)
 		on_fork(model, event);
 		break;
 	case BOOT_MODULE_LOAD:
-		on_module_load(model, event);
+		initcalls_module(model->initcalls, event);
 		break;
 	case BOOT_CGROUP_MKDIR:
 		model->made_unit = units_cgroup_made(model->units, event->text[0], event->time);
@@ -1231,19 +895,19 @@ struct report *model_finish(struct model *model, const char *input,
 	report->source = source;
 	report->warnings = g_ptr_array_new_with_free_func(g_free);
 	report->vcpu_count = sched_cpu_count(model->sched);
-	report->origin = model->origin;
+	report->origin = model->boot_extent.origin;
 	report->events = model->events;
-	report->first_event = model->first_guest ? relative(model->first_guest, model->origin) :
-						   NO_TIME;
-	report->last_event = model->first_guest ? relative(model->last_guest, model->origin) :
-						  NO_TIME;
+	report->first_event = model->first_guest ?
+			      extent_time(&model->boot_extent, model->first_guest) : NO_TIME;
+	report->last_event = model->first_guest ?
+			     extent_time(&model->boot_extent, model->last_guest) : NO_TIME;
 	report->lost_events = model->lost;
 	report->has_unknown_loss = model->has_unknown_loss;
 	report->marker_name = g_strdup(until_name(model->until));
 	report->marker_what = g_strdup(model->is_end_found ? model->end_what :
 				       model->shutdown ? "the begin of the shutdown" :
 				       "the last event");
-	report->marker_time = relative(model->end, model->origin);
+	report->marker_time = model->boot->end;
 	report->is_marker_found = model->is_end_found;
 	for (guint i = 0; i < source->warnings->len; i++)
 		warn(report, "%s", (char *)g_ptr_array_index(source->warnings, i));

@@ -193,12 +193,12 @@ static void add_totals(struct span *span, bool is_shutdown)
 	add_group(span, "userspace", "userspace", is_any_seen(span, BEGIN_SYSINIT, BEGIN_FINISH));
 }
 
-void phases_make(const struct boundaries *boundaries, bool is_shutdown, uint64_t origin,
-		 uint64_t start, uint64_t end, const struct account *account, uint32_t vcpus,
-		 struct span *span)
+void phases_make(const struct boundaries *boundaries, const struct extent *extent,
+		 const struct account *account, uint32_t vcpus, struct span *span)
 {
-	const struct phase_spec *specs = is_shutdown ? stop_specs : boot_specs;
-	uint32_t count = is_shutdown ? STOP_PHASES : BOOT_PHASES;
+	const struct phase_spec *specs = extent->is_shutdown ? stop_specs : boot_specs;
+	uint32_t count = extent->is_shutdown ? STOP_PHASES : BOOT_PHASES;
+	uint64_t origin = extent->origin, start = extent->start, end = extent->end;
 	const char *reason[BOOT_PHASES];
 	uint64_t at[BOOT_PHASES];
 	int first = -1, last = -1;
@@ -238,5 +238,5 @@ void phases_make(const struct boundaries *boundaries, bool is_shutdown, uint64_t
 		g_array_append_val(span->phases, phase);
 	}
 	add_chain(span);
-	add_totals(span, is_shutdown);
+	add_totals(span, extent->is_shutdown);
 }

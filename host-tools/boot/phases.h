@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "account.h"
+#include "extent.h"
 #include "report.h"
 
 /**
@@ -68,17 +69,13 @@ bool phase_is_id(const char *id);
 
 /**
  * phases_make - make the phases of a span
- * @boundaries: what was seen; those before @start count as at @start
- * @is_shutdown: which set of phases
- * @origin: of the report
- * @start: of the span, host ns
- * @end: of the span, host ns
+ * @boundaries: what was seen; those before the span count as at its start
+ * @extent: of the span
  * @account: time by boundaries
  * @vcpus: how many there are
  * @span: gets phases, from its chain their shares of it, and totals
  */
-void phases_make(const struct boundaries *boundaries, bool is_shutdown, uint64_t origin,
-		 uint64_t start, uint64_t end, const struct account *account, uint32_t vcpus,
-		 struct span *span);
+void phases_make(const struct boundaries *boundaries, const struct extent *extent,
+		 const struct account *account, uint32_t vcpus, struct span *span);
 
 #endif

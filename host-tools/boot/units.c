@@ -250,3 +250,55 @@ uint64_t units_omitted(const struct units *units)
 {
 	return units->omitted;
 }
+
+static const char *result_of(const struct unit_life *life, const struct unit *unit,
+			     bool is_shutdown)
+{
+	if (life->is_failed)
+		return "failed";
+	if (unit->end != NO_TIME)
+		return "stopped";
+	if (unit->active != NO_TIME)
+		return "active";
+	return is_shutdown ? "stopping" : "starting";
+}
+
+/* NULL: the unit has no part in the span. */
+static struct unit *unit_new(const struct unit_life *life, const struct extent *extent)
+{
+	bool is_shutdown = extent->is_shutdown;
+	uint64_t begin = is_shutdown ? life->stop : life->start;
+	struct unit *unit;
+
+	if (is_shutdown && !begin)
+		begin = life->end;
+	if (!begin || begin < extent->start || begin > extent->end)
+		return NULL;
+	unit = g_new0(struct unit, 1);
+	unit->name = g_strdup(life->name);
+	unit->description = g_strdup(life->description);
+	unit->start = extent_time(extent, begin);
+	unit->active = is_shutdown ? NO_TIME : extent_time_or_none(extent, life->active);
+	unit->end = extent_time_or_none(extent, life->end);
+	unit->result = result_of(life, unit, is_shutdown);
+	unit->is_from_log = life->is_from_log;
+	return unit;
+}
+
+static gint by_start(gconstpointer a, gconstpointer b)
+{
+	const struct unit *left = *(void *const *)a, *right = *(void *const *)b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+void units_report(const struct units *units, const struct extent *extent, struct span *span)
+{
+	for (int32_t i = 0; i < units_count(units); i++) {
+		struct unit *unit = unit_new(units_at(units, i), extent);
+
+		if (unit)
+			g_ptr_array_add(span->units, unit);
+	}
+	g_ptr_array_sort(span->units, by_start);
+}

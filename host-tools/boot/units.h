@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "extent.h"
+#include "report.h"
+
 /**
  * struct unit_life - a unit
  * @name: "foo.service"; where systemd does not say it, the description
@@ -81,5 +84,8 @@ struct unit_life *units_at(const struct units *units, int32_t number);
 
 /** units_omitted - units that were too many to be kept */
 uint64_t units_omitted(const struct units *units);
+
+/** units_report - those that began, or stopped, in @extent go into the span, in order of time */
+void units_report(const struct units *units, const struct extent *extent, struct span *span);
 
 #endif
