@@ -228,6 +228,43 @@ void functions_call(struct functions *functions, const char *name, const char *c
 	get_child(functions, node, entry->name)->self++;
 }
 
+static int64_t stack_of(const struct boot_event *event)
+{
+	return event->pid > 0 ? event->pid : -2 - (int64_t)event->cpu;
+}
+
+/* A function's name without the place in it: tracing happens somewhat behind its start. */
+static const char *bare_name(const char *symbol, char *buffer, size_t size)
+{
+	const char *plus = strstr(symbol, "+0x");
+
+	if (!plus)
+		return symbol;
+	g_strlcpy(buffer, symbol, MIN(size, (size_t)(plus - symbol) + 1));
+	return buffer;
+}
+
+void functions_event(struct functions *functions, const struct boot_event *event)
+{
+	char name_buffer[128], caller_buffer[128];
+	const char *name = bare_name(event->text[0], name_buffer, sizeof(name_buffer));
+
+	switch (event->kind) {
+	case BOOT_GRAPH_ENTRY:
+		functions_enter(functions, stack_of(event), name, event->number[0], event->time);
+		break;
+	case BOOT_GRAPH_EXIT:
+		functions_leave(functions, stack_of(event), name, event->number[0], event->time);
+		break;
+	case BOOT_FUNCTION:
+		functions_call(functions, name,
+			       bare_name(event->text[1], caller_buffer, sizeof(caller_buffer)));
+		break;
+	default:
+		break;
+	}
+}
+
 bool functions_is_empty(const struct functions *functions)
 {
 	return !functions->calls;

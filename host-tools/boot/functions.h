@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "event.h"
+
 /**
  * struct function_entry - one function
  */
@@ -80,6 +82,9 @@ void functions_leave(struct functions *functions, int64_t stack, const char *nam
 
 /** functions_call - a function was called, and nothing is known of its end */
 void functions_call(struct functions *functions, const char *name, const char *caller);
+
+/** functions_event - follow an event of the function tracers; those of other kinds are none */
+void functions_event(struct functions *functions, const struct boot_event *event);
 
 /** functions_is_empty - nothing was seen */
 bool functions_is_empty(const struct functions *functions);
