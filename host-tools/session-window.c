@@ -365,7 +365,7 @@ uint64_t session_window_pause_ns(const struct session_window *window)
 		if (!place->window.cpus->len)
 			return EMPTY_PAUSE_NS;
 		cpu = place->window.cpus->pdata[0];
-		pause_ns = (cpu->meta.end - cpu->meta.data) * FILL_NS_PER_BYTE;
+		pause_ns = (cpu->buffer.meta.end - cpu->buffer.meta.data) * FILL_NS_PER_BYTE;
 	}
 	return pause_ns;
 }

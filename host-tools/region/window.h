@@ -66,6 +66,11 @@
  * Nothing of the guest's is used before it was copied and checked, a call does
  * a bounded amount of work [H2], and what makes no sense is told and looked at
  * again: the next kernel may do better.
+ *
+ * The description is read here; where a CPU's buffer is and how its fields are loaded is
+ * in window-buffer.h, sub-buffers that are known again in window-mark.h, the writer's
+ * place in window-moment.h, the counting from look to look in window-look.h, the copy
+ * in window-copy.h, and what is taken when in window-cpu.h.
  */
 #ifndef HYPERTRACE_REGION_WINDOW_H
 #define HYPERTRACE_REGION_WINDOW_H
@@ -74,137 +79,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../wire/packet.h"
 #include "../wire/window.h"
 #include "region.h"
-
-/* Sub-buffers that one window_take() looks at. */
-#define WINDOW_TAKE_SUBBUFS	1024
-
-/* What is in a begun sub-buffer is taken when it has waited that long, ns. */
-#define WINDOW_WAIT_NS		1000000000ULL
-
-/**
- * struct window_mark - a sub-buffer in one use of it
- * @index: which one
- * @time: its time_stamp
- * @ring: its place in the ring, 0 is slot 1
- * @number: how many were begun before it
- * @commit: bytes of data that it had
- * @sum: over the first @sum_size of them: a clock may stand still
- * @sum_size: 0 if that is not known
- */
-struct window_mark {
-	uint32_t index;
-	uint64_t time;
-	uint32_t ring;
-	uint64_t number;
-	uint32_t commit;
-	uint32_t sum_size;
-	uint64_t sum;
-};
-
-/**
- * struct window_look - what one look at a CPU's buffer has found
- * @ns: CLOCK_MONOTONIC just before
- * @head_ring: place of the oldest sub-buffer in the ring
- * @head: its number; above @commit if nothing is in the ring
- * @commit: number of the sub-buffer that is being filled
- * @commit_ring: its place in the ring; before the oldest if it is not there
- * @is_on_reader: it is in slot 0
- * @filled: that sub-buffer, its commit perhaps 0
- * @grown_after: @filled.commit became what it is after this moment and ...
- * @grown_before: ... before this one
- */
-struct window_look {
-	uint64_t ns;
-	uint32_t head_ring;
-	uint64_t head;
-	uint64_t commit;
-	uint32_t commit_ring;
-	bool is_on_reader;
-	struct window_mark filled;
-	uint64_t grown_after;
-	uint64_t grown_before;
-};
-
-struct window;
-
-/**
- * struct window_cpu - the reading side of one CPU's buffer
- * @window: the window
- * @cpu: number
- * @kernel: which of the window's kernels its events are from
- * @meta: its description, checked
- * @slots: buffers[] as last copied
- * @slot_of: the reverse
- * @has_slots: both are valid
- * @newest: newest sub-buffer with a commit at the last look, if @has_newest
- * @older: the one before it, if @has_older
- * @look: the last look, if @has_look
- * @past: the one before, if @has_past
- * @current: the sub-buffer that was taken last, if @has_current; its commit is
- *	what was taken of it
- * @is_done: all of it was taken
- * @last_time: of the last event taken
- * @next: number of the sub-buffer behind those that are taken or lost, if @has_next
- * @is_continued: a recording ends with @current, which is not found yet
- * @lost: sub-buffers lost since the last packet
- * @has_gap: something was lost, even if @lost is 0
- * @is_least: @lost is the least number
- * @sequence: of the next packet
- * @events: in the packets so far
- * @subbufs_lost: in all packets so far
- * @lost_before: of them, those before the first look
- * @has_least: @subbufs_lost is the least number
- * @torn: copies that were dropped
- * @damaged: sub-buffers that were not what they have to be
- * @wait_ns: since when something in the begun sub-buffer waits, 0: nothing does
- * @wants_begun: take what is begun, once
- * @is_absent: its description is not there any more
- * @told: what the last description packet said, if @has_told
- * @problem: what is wrong with it now, or NULL
- */
-struct window_cpu {
-	struct window *window;
-	uint32_t cpu;
-	uint32_t kernel;
-	struct window_cpu_meta meta;
-	uint32_t *slots;
-	uint32_t *slot_of;
-	bool has_slots;
-	struct window_mark newest;
-	bool has_newest;
-	struct window_mark older;
-	bool has_older;
-	struct window_look look;
-	bool has_look;
-	struct window_look past;
-	bool has_past;
-	struct window_mark current;
-	bool has_current;
-	bool is_done;
-	uint64_t last_time;
-	uint64_t next;
-	bool has_next;
-	bool is_continued;
-	uint64_t lost;
-	bool has_gap;
-	bool is_least;
-	uint64_t sequence;
-	uint64_t events;
-	uint64_t subbufs_lost;
-	uint64_t lost_before;
-	bool has_least;
-	uint64_t torn;
-	uint64_t damaged;
-	uint64_t wait_ns;
-	bool wants_begun;
-	bool is_absent;
-	struct window_meta told;
-	bool has_told;
-	const char *problem;
-};
+#include "window-cpu.h"
 
 /**
  * struct window - the reading side of one place in one epoch
@@ -276,47 +153,5 @@ void window_look(struct window *window, uint64_t now_ns);
  * Return: a constant string, or NULL.
  */
 const char *window_problem(const struct window *window, uint64_t now_ns);
-
-/**
- * window_cpu_entry - the stream that a CPU's buffer is in a recording
- * @cpu: the CPU
- * @out: the entry; counters as of now
- */
-void window_cpu_entry(const struct window_cpu *cpu, struct stream_entry *out);
-
-/**
- * window_cpu_continue - go on where an earlier recorder was
- * @cpu: the CPU, of which nothing was taken yet
- * @meta: the last description in the recording
- * @time: time_stamp of the last sub-buffer in the recording
- * @taken: bytes of data of it
- * @last_time: of the last event
- * @sequence: of the next packet
- * @events: in the recording
- */
-void window_cpu_continue(struct window_cpu *cpu, const struct window_meta *meta, uint64_t time,
-			 uint32_t taken, uint64_t last_time, uint64_t sequence, uint64_t events);
-
-/**
- * enum window_result - how window_cpu_take() ended
- * @WINDOW_EMPTY: there was nothing more
- * @WINDOW_MORE: it stopped because of its bounds, or has to look again
- */
-enum window_result {
-	WINDOW_EMPTY,
-	WINDOW_MORE,
-};
-
-/**
- * window_cpu_take - copy sub-buffers
- * @cpu: the CPU
- * @out: packets are appended: a description where there is something new to say,
- *	then sub-buffers
- * @limit: bytes that @out may hold; exceeded by at most one packet
- * @wants_begun: take what the begun sub-buffer holds too
- * Return: how it ended.
- */
-enum window_result window_cpu_take(struct window_cpu *cpu, GByteArray *out, uint64_t limit,
-				   bool wants_begun);
 
 #endif
