@@ -9,42 +9,7 @@
 #include "export/graph.h"
 #include "export/guard.h"
 
-/* babeltrace2's plugins that the graph is made of. */
-struct plugins {
-	const bt_plugin *ctf;
-	const bt_plugin *utils;
-};
-
-static const bt_component_source *add_source(bt_graph *graph, const struct plugins *plugins,
-					     const char *dir)
-{
-	const bt_component_class_source *class =
-		bt_plugin_borrow_source_component_class_by_name_const(plugins->ctf, "fs");
-	const bt_component_source *source = NULL;
-	bt_value *params = bt_value_map_create(), *inputs;
-
-	if (class && params && !bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) &&
-	    !bt_value_array_append_string_element(inputs, dir) &&
-	    bt_graph_add_source_component(graph, class, "trace", params, BT_LOGGING_LEVEL_NONE,
-					  &source))
-		source = NULL;
-	bt_value_put_ref(params);
-	return source;
-}
-
-static const bt_component_filter *add_muxer(bt_graph *graph, const struct plugins *plugins)
-{
-	const bt_component_class_filter *class =
-		bt_plugin_borrow_filter_component_class_by_name_const(plugins->utils, "muxer");
-	const bt_component_filter *muxer;
-
-	if (!class || bt_graph_add_filter_component(graph, class, "muxer", NULL,
-						    BT_LOGGING_LEVEL_NONE, &muxer))
-		return NULL;
-	return muxer;
-}
-
-static const bt_component_sink *add_sink(bt_graph *graph, const struct plugins *plugins)
+static const bt_component_sink *add_sink(bt_graph *graph, const struct graph_plugins *plugins)
 {
 	const bt_component_class_sink *class =
 		bt_plugin_borrow_sink_component_class_by_name_const(plugins->utils, "dummy");
@@ -56,29 +21,16 @@ static const bt_component_sink *add_sink(bt_graph *graph, const struct plugins *
 	return sink;
 }
 
-/* All streams through the muxer, which has one free port more after each connection. */
-static bool connect_all(bt_graph *graph, const bt_component_source *source,
-		    const bt_component_filter *muxer, const bt_component_sink *sink)
-{
-	uint64_t count = bt_component_source_get_output_port_count(source);
-
-	for (uint64_t i = 0; i < count; i++)
-		if (bt_graph_connect_ports(
-			    graph, bt_component_source_borrow_output_port_by_index_const(source, i),
-			    bt_component_filter_borrow_input_port_by_index_const(muxer, i), NULL))
-			return false;
-	return !bt_graph_connect_ports(
-		graph, bt_component_filter_borrow_output_port_by_index_const(muxer, 0),
-		bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL);
-}
-
-static bool run(const struct plugins *plugins, const char *dir)
+static bool run(const struct graph_plugins *plugins, const char *dir)
 {
 	bt_graph *graph = bt_graph_create(0);
-	const bt_component_source *source = graph ? add_source(graph, plugins, dir) : NULL;
-	const bt_component_filter *muxer = source ? add_muxer(graph, plugins) : NULL;
+	const bt_component_source *source =
+		graph ? graph_add_trace(graph, plugins->ctf, dir, "trace") : NULL;
+	const bt_component_filter *muxer = source ? graph_add_muxer(graph, plugins->utils) : NULL;
 	const bt_component_sink *sink = muxer ? add_sink(graph, plugins) : NULL;
-	bool done = sink && connect_all(graph, source, muxer, sink) && !bt_graph_run(graph);
+	uint64_t port = 0;
+	bool done = sink && graph_connect_source(graph, source, muxer, &port) &&
+		    graph_connect_sink(graph, muxer, sink) && !bt_graph_run(graph);
 
 	bt_graph_put_ref(graph);
 	return done;
@@ -86,16 +38,13 @@ static bool run(const struct plugins *plugins, const char *dir)
 
 bool readable_check(const char *dir, GError **error)
 {
-	struct plugins plugins = { .ctf = graph_find_plugin("ctf", error) };
+	struct graph_plugins plugins;
 	bool done = false;
 
-	if (plugins.ctf)
-		plugins.utils = graph_find_plugin("utils", error);
-	if (plugins.utils)
+	if (graph_plugins_init(&plugins, error))
 		done = run(&plugins, dir) ||
 		       graph_error(HT_ERROR_FORMAT, "babeltrace2 cannot read LTTng's trace", error);
-	bt_plugin_put_ref(plugins.ctf);
-	bt_plugin_put_ref(plugins.utils);
+	graph_plugins_fini(&plugins);
 	return done;
 }
 

@@ -75,8 +75,9 @@ static bool message_time(const bt_message *message, uint64_t *time)
 }
 
 /* Return: false if the message's time goes back. */
-static bool take_message(struct progress *progress, const bt_message *message)
+static bool take_message(void *data, const bt_message *message)
 {
+	struct progress *progress = data;
 	uint64_t time;
 
 	if (!message_time(message, &time))
@@ -95,63 +96,24 @@ static bool take_message(struct progress *progress, const bt_message *message)
 	return true;
 }
 
-static bt_graph_simple_sink_component_consume_func_status consume(bt_message_iterator *iterator,
-								  void *data)
-{
-	bt_message_array_const messages;
-	uint64_t count;
-	bool done = true;
-
-	switch (bt_message_iterator_next(iterator, &messages, &count)) {
-	case BT_MESSAGE_ITERATOR_NEXT_STATUS_OK:
-		break;
-	case BT_MESSAGE_ITERATOR_NEXT_STATUS_END:
-		return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_END;
-	case BT_MESSAGE_ITERATOR_NEXT_STATUS_AGAIN:
-		return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_AGAIN;
-	default:
-		return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_ERROR;
-	}
-	for (uint64_t i = 0; i < count; i++) {
-		done = done && take_message(data, messages[i]);
-		bt_message_put_ref(messages[i]);
-	}
-	return done ? BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_OK :
-		      BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_ERROR;
-}
-
-static const bt_component_source *add_source(bt_graph *graph, const struct sift *sift)
-{
-	const bt_component_class_source *class =
-		bt_plugin_borrow_source_component_class_by_name_const(sift->ctf, "fs");
-	const bt_component_source *source = NULL;
-	bt_value *params = bt_value_map_create(), *inputs;
-
-	if (class && params && !bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) &&
-	    !bt_value_array_append_string_element(inputs, sift->dir) &&
-	    bt_graph_add_source_component(graph, class, "trace", params, BT_LOGGING_LEVEL_NONE,
-					  &source))
-		source = NULL;
-	bt_value_put_ref(params);
-	return source;
-}
-
 /* Read the trace in the directory. Return: true if it can be read to its end. */
 static bool read_trace(void *data)
 {
 	const struct sift *sift = data;
+	struct graph_taker taker = { .take = take_message, .data = sift->progress };
 	bt_graph *graph = bt_graph_create(0);
-	const bt_component_source *source = graph ? add_source(graph, sift) : NULL;
-	const bt_component_sink *sink;
-	bool done = false;
+	const bt_component_source *source =
+		graph ? graph_add_trace(graph, sift->ctf, sift->dir, "trace") : NULL;
+	const bt_component_sink *sink = NULL;
+	bool done;
 
-	if (source && bt_component_source_get_output_port_count(source) == 1 &&
-	    !bt_graph_add_simple_sink_component(graph, "sift", NULL, consume, NULL, sift->progress,
-						&sink) &&
-	    !bt_graph_connect_ports(
-		    graph, bt_component_source_borrow_output_port_by_index_const(source, 0),
-		    bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL))
-		done = !bt_graph_run(graph);
+	if (source && bt_component_source_get_output_port_count(source) == 1)
+		sink = graph_add_taker(graph, &taker);
+	done = sink &&
+	       !bt_graph_connect_ports(
+		       graph, bt_component_source_borrow_output_port_by_index_const(source, 0),
+		       bt_component_sink_borrow_input_port_by_index_const(sink, 0), NULL) &&
+	       !bt_graph_run(graph);
 	bt_graph_put_ref(graph);
 	return done;
 }
