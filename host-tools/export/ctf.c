@@ -125,6 +125,19 @@ static guint count_vms(const struct export_request *request, GError **error)
 	return count;
 }
 
+static bool put_guests(const struct export_request *request, const char *set, guint *count,
+		       GError **error)
+{
+	struct recording *recording = recording_open(request->recording, error);
+	GPtrArray *traces = lttng_guest_traces_new();
+	bool done = recording && export_lttng_guests(request, recording, set, traces, error);
+
+	*count = traces->len;
+	g_ptr_array_unref(traces);
+	recording_free(recording);
+	return done;
+}
+
 bool export_ctf(const struct export_request *request, GError **error)
 {
 	struct run run = { .request = request };
@@ -140,7 +153,7 @@ bool export_ctf(const struct export_request *request, GError **error)
 	/* First, as what cannot be merged is soon known. */
 	done = export_lttng(request, run.trace, &others, error) &&
 	       (request->omits_lttng ||
-		export_lttng_guests(request, run.trace, &guests, error));
+		put_guests(request, run.trace, &guests, error));
 	run.is_single = vms == 1 && !others && !guests;
 	done = done && run_graph(&run, error) && output_commit(&output, run.trace, error);
 	output_fini(&output);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,22 +38,37 @@ static void set_limit(int resource, uint64_t value)
 	setrlimit(resource, &limit);
 }
 
-/* In the child: within limits, without a word on the terminal, without a core. */
+/*
+ * In the child: within limits, without a word on the terminal, without a core, and not
+ * longer than its parent.
+ */
 static void confine(uint64_t size)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	set_limit(RLIMIT_CORE, 0);
 	set_limit(RLIMIT_DATA, MAX_DATA);
 	set_limit(RLIMIT_CPU, LEAST_SECONDS + size / SECOND_BYTES);
 }
 
+static enum guard_result wait_for(pid_t child)
+{
+	int status = 0;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return GUARD_DIED;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+		return GUARD_DIED;
+	return WEXITSTATUS(status) ? GUARD_FALSE : GUARD_TRUE;
+}
+
 enum guard_result guard_run(bool (*work)(void *data), void *data, uint64_t size)
 {
 	pid_t child = fork();
-	int status = 0;
 
 	if (child < 0)
 		return GUARD_DIED;
@@ -59,10 +76,36 @@ enum guard_result guard_run(bool (*work)(void *data), void *data, uint64_t size)
 		confine(size);
 		_exit(work(data) ? 0 : 1);
 	}
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return GUARD_DIED;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
-		return GUARD_DIED;
-	return WEXITSTATUS(status) ? GUARD_FALSE : GUARD_TRUE;
+	return wait_for(child);
+}
+
+bool guard_start(struct guard *guard, bool (*work)(void *data, int fd), void *data,
+		 uint64_t size)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	*guard = (struct guard) { .pid = fork(), .fd = ends[0] };
+	if (!guard->pid) {
+		close(ends[0]);
+		confine(size);
+		_exit(work(data, ends[1]) ? 0 : 1);
+	}
+	close(ends[1]);
+	if (guard->pid < 0)
+		close(ends[0]);
+	return guard->pid > 0;
+}
+
+enum guard_result guard_end(struct guard *guard)
+{
+	close(guard->fd);
+	return wait_for(guard->pid);
+}
+
+void guard_stop(struct guard *guard)
+{
+	kill(guard->pid, SIGKILL);
+	guard_end(guard);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * enum guard_result - how guarded work ended
@@ -40,5 +41,32 @@ void guard_free(void *memory, size_t size);
  * Return: how it ended.
  */
 enum guard_result guard_run(bool (*work)(void *data), void *data, uint64_t size);
+
+/**
+ * struct guard - work that goes on beside us, and tells what it finds
+ * @pid: its process
+ * @fd: what it writes comes out here
+ */
+struct guard {
+	pid_t pid;
+	int fd;
+};
+
+/**
+ * guard_start - begin such work
+ * @guard: set on success
+ * @work: does it, and writes to @fd
+ * @data: for @work
+ * @size: as for guard_run()
+ * Return: false if no process can be made; else guard_end() or guard_stop() is due.
+ */
+bool guard_start(struct guard *guard, bool (*work)(void *data, int fd), void *data,
+		 uint64_t size);
+
+/** guard_end - let go of work that has told all: the end of @guard->fd was read */
+enum guard_result guard_end(struct guard *guard);
+
+/** guard_stop - end work, whatever it has still to tell */
+void guard_stop(struct guard *guard);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "decode/timebase.h"
 #include "error.h"
-#include "export/output.h"
 #include "export/readable.h"
+#include "export/scratch.h"
 #include "export/sift.h"
 #include "lttng/guest-clock.h"
 #include "lttng/guest-write.h"
@@ -30,7 +30,7 @@ struct place {
 	const struct timebase *timebase;
 	GHashTable *uuids;
 	unsigned int *deaths;
-	unsigned int *count;
+	GPtrArray *traces;
 };
 
 /* As in "vm=web session=boot: what" */
@@ -100,13 +100,6 @@ static bool sift_session(const struct place *place, const struct lttng_guest_ses
 	return lttng_guest_write(session, metadata, dir, error);
 }
 
-static void remove_dir(const char *dir)
-{
-	struct output output = { .partial = g_strdup(dir) };
-
-	output_fini(&output);
-}
-
 static bool has_packets(const struct lttng_guest_session *session)
 {
 	for (guint i = 0; i < session->streams->len; i++) {
@@ -142,7 +135,7 @@ static bool put_readable(const struct place *place, const struct lttng_guest_ses
 	if (!has_packets(session))
 		g_set_error(problem, HT_ERROR, HT_ERROR_FORMAT, "none of its packets can be read");
 	if (*problem || !readable_check_guarded(dir, totals.bytes, place->deaths, problem))
-		remove_dir(dir);
+		scratch_remove(dir);
 	return true;
 }
 
@@ -169,6 +162,21 @@ static void warn_clock(const struct place *place, const struct lttng_guest_sessi
 		warn_session(place, session, "nobody knows how its clock relates to the host's");
 }
 
+static void add_trace(const struct place *place, const struct lttng_guest_session *session,
+		      const struct lttng_guest_clock *clock, const char *dir)
+{
+	struct lttng_guest_trace *trace = g_new0(struct lttng_guest_trace, 1);
+	struct lttng_guest_totals totals;
+
+	lttng_guest_totals(session, &totals);
+	trace->vm = place->vm;
+	trace->epoch = session->epoch;
+	trace->dir = g_strdup(dir);
+	trace->bytes = totals.bytes;
+	trace->has_host_time = clock->bound_ns < UINT64_MAX;
+	g_ptr_array_add(place->traces, trace);
+}
+
 /* Write a session, with the clock as it is known. */
 static bool put_with_clock(const struct place *place, const struct lttng_guest_session *session,
 			   const struct lttng_layout *layout,
@@ -188,7 +196,7 @@ static bool put_with_clock(const struct place *place, const struct lttng_guest_s
 	}
 	warn_left_out(place, session, undeclared, unreadable);
 	warn_clock(place, session, clock);
-	++*place->count;
+	add_trace(place, session, clock, dir);
 	return true;
 }
 
@@ -291,15 +299,26 @@ static bool wants_vm(const struct export_request *request, const struct recordin
 	return !vm->is_host && (!request->vm || g_pattern_match_simple(request->vm, vm->name));
 }
 
-bool export_lttng_guests(const struct export_request *request, const char *set,
-			 unsigned int *count, GError **error)
+static void trace_free(void *data)
 {
-	struct recording *recording = recording_open(request->recording, error);
-	struct place place = { .request = request, .set = set, .recording = recording,
-			       .count = count };
-	bool done = recording;
+	struct lttng_guest_trace *trace = data;
 
-	*count = 0;
+	g_free(trace->dir);
+	g_free(trace);
+}
+
+GPtrArray *lttng_guest_traces_new(void)
+{
+	return g_ptr_array_new_with_free_func(trace_free);
+}
+
+bool export_lttng_guests(const struct export_request *request, const struct recording *recording,
+			 const char *set, GPtrArray *traces, GError **error)
+{
+	struct place place = { .request = request, .set = set, .recording = recording,
+			       .traces = traces };
+	bool done = true;
+
 	place.uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (guint i = 0; done && i < recording->vms->len; i++) {
 		struct timebase *timebase;
@@ -315,7 +334,6 @@ bool export_lttng_guests(const struct export_request *request, const char *set,
 		lttng_guest_free(guest);
 	}
 	g_hash_table_unref(place.uuids);
-	recording_free(recording);
 	return done;
 }
 

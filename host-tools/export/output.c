@@ -3,15 +3,13 @@
  * The place an export is written to: see output.h.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "export/output.h"
-
-#define MAX_OPEN_DIRECTORIES	16
+#include "export/scratch.h"
 
 bool output_init(struct output *output, const char *out, GError **error)
 {
@@ -42,16 +40,8 @@ bool output_commit(struct output *output, const char *path, GError **error)
 	return true;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
 void output_fini(struct output *output)
 {
-	nftw(output->partial, remove_entry, MAX_OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+	scratch_remove(output->partial);
 	g_free(output->partial);
 }
