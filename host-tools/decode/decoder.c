@@ -496,7 +496,14 @@ static struct stream *next_stream(struct decoder *decoder)
 	return decoder->taken;
 }
 
-bool decoder_next(struct decoder *decoder, struct decoder_item *out)
+/* Whether an item goes before a guest's event of some time. */
+static bool goes_before(const struct stream *stream, uint64_t time)
+{
+	return stream->item.time < time || time == UINT64_MAX ||
+	       (stream->item.time == time && stream->rank <= PLACE_RANK_GUEST);
+}
+
+bool decoder_next_before(struct decoder *decoder, uint64_t time, struct decoder_item *out)
 {
 	struct stream *stream;
 
@@ -504,6 +511,10 @@ bool decoder_next(struct decoder *decoder, struct decoder_item *out)
 		stream = next_stream(decoder);
 		if (!stream)
 			return false;
+		if (G_UNLIKELY(!goes_before(stream, time))) {
+			decoder->taken = NULL;
+			return false;
+		}
 		if (stream->kernel)
 			places_take(decoder->places, stream->kernel, &stream->item);
 		else if (stream->host_cpu)
@@ -513,6 +524,11 @@ bool decoder_next(struct decoder *decoder, struct decoder_item *out)
 	} while (G_UNLIKELY(stream->kernel && !wants_host_item(decoder, &stream->item)));
 	*out = stream->item;
 	return true;
+}
+
+bool decoder_next(struct decoder *decoder, struct decoder_item *out)
+{
+	return decoder_next_before(decoder, UINT64_MAX, out);
 }
 
 static struct stream *add_stream(struct decoder *decoder, const struct recording_vm *vm,
@@ -569,14 +585,26 @@ static void set_stream_clock(struct stream *stream, const struct recording_strea
 	stream->pub.has_host_time |= stream->map != NULL;
 }
 
-/* Which vCPU a stream of a guest's CPU is of; raw times do not tell where it was when. */
-static void set_stream_place(struct decoder *decoder, struct stream *stream)
+/*
+ * The vCPU of a guest's CPU. Return: where that runs, or NULL if nobody knows; raw times do
+ * not tell where it was when.
+ */
+static const uint32_t *find_vcpu(const struct decoder *decoder,
+				 const struct decoder_stream *stream, struct decoder_place *place)
 {
-	stream->host_cpu = places_of_cpu(decoder->places, stream->pub.vm, stream->pub.epoch,
-					 stream->pub.generation, stream->pub.cpu,
-					 &stream->item.place);
-	if (!decoder->has_host || !stream->pub.has_host_time)
-		stream->host_cpu = NULL;
+	const uint32_t *host_cpu = places_of_cpu(decoder->places, stream->vm, stream->epoch,
+						 stream->generation, stream->cpu, place);
+
+	return decoder->has_host && stream->has_host_time ? host_cpu : NULL;
+}
+
+void decoder_find_place(const struct decoder *decoder, const struct decoder_stream *stream,
+			struct decoder_place *place)
+{
+	const uint32_t *host_cpu = find_vcpu(decoder, stream, place);
+
+	if (host_cpu)
+		place->host_cpu = *host_cpu;
 }
 
 /* A stream of a CPU that traced nothing has state packets only. */
@@ -661,7 +689,7 @@ static void add_generation(struct decoder *decoder, const struct recording_vm *v
 		stream->kernel = kernel;
 		set_stream_clock(stream, file, timebase);
 		if (!kernel)
-			set_stream_place(decoder, stream);
+			stream->host_cpu = find_vcpu(decoder, &stream->pub, &stream->item.place);
 		if (timebase && !stream->pub.has_host_time && has_content(file))
 			warn(decoder,
 			     "%s: no host times for %s of epoch %u: they are the source's own",

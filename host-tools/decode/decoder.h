@@ -227,6 +227,28 @@ void decoder_free(struct decoder *decoder);
  */
 bool decoder_next(struct decoder *decoder, struct decoder_item *out);
 
+/**
+ * decoder_next_before - the same, but only what goes before a guest's event of some time
+ *
+ * For who has events of guests from elsewhere, and merges them.
+ *
+ * @decoder: the decoder
+ * @time: of that event, in what @out->time counts; %UINT64_MAX: there is none
+ * @out: as for decoder_next()
+ * Return: false if there is none before, or none at all.
+ */
+bool decoder_next_before(struct decoder *decoder, uint64_t time, struct decoder_item *out);
+
+/**
+ * decoder_find_place - the vCPU of a guest's event from elsewhere, and where that runs
+ * @decoder: the decoder; what goes before the event was taken
+ * @stream: what is known of the event: @vm, @epoch, @generation (0: not known), @cpu and
+ *	@has_host_time
+ * @place: set
+ */
+void decoder_find_place(const struct decoder *decoder, const struct decoder_stream *stream,
+			struct decoder_place *place);
+
 /** decoder_recording - the recording that a decoder decodes */
 const struct recording *decoder_recording(const struct decoder *decoder);
 

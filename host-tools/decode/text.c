@@ -99,7 +99,7 @@ void text_seconds(struct text *text, uint64_t ns)
 	text_padded(text, ns % 1000000000, 9);
 }
 
-static void text_hex(struct text *text, uint64_t value, const char *digits)
+static void text_hex_digits(struct text *text, uint64_t value, const char *digits)
 {
 	char buffer[NUMBER_ROOM], *p = buffer + sizeof(buffer);
 
@@ -115,12 +115,17 @@ static void text_hex(struct text *text, uint64_t value, const char *digits)
 static const char upper[] = "0123456789ABCDEF";
 static const char lower[] = "0123456789abcdef";
 
+void text_hex(struct text *text, uint64_t value)
+{
+	text_hex_digits(text, value, upper);
+}
+
 static void text_number(struct text *text, const struct event_field *field, uint64_t value)
 {
 	if (field->is_hex) {
 		if (field->element_size < 8)
 			value &= (1ULL << field->element_size * 8) - 1;
-		text_hex(text, value, upper);
+		text_hex(text, value);
 	} else if (field->is_signed) {
 		text_signed(text, value);
 	} else {
@@ -167,7 +172,7 @@ static bool stands_for_itself(unsigned char c)
 	return c >= ' ' && c != '\\' && c != '\'' && c != '"' && c != '?' && c != 127;
 }
 
-static void text_quoted(struct text *text, const char *string, size_t size)
+void text_quoted(struct text *text, const char *string, size_t size)
 {
 	text_bytes(text, "\"", 1);
 	for (size_t i = 0, begin = 0; i <= size; i++) {
@@ -277,7 +282,7 @@ void text_symbol(struct text *text, const struct decoder_guest *guest, uint64_t 
 		return;
 	text_bytes(text, name, length);
 	text_bytes(text, "+", 1);
-	text_hex(text, offset, lower);
+	text_hex_digits(text, offset, lower);
 }
 
 void text_symbols(struct text *text, const struct decoder_item *item,
@@ -391,7 +396,7 @@ static const char *text_conversion(struct text *text, const struct decoder_item 
 		if (p[1] && strchr("sSfFB", p[1]))
 			text_symbol(text, item->stream->guest, value);
 		else
-			text_hex(text, value, lower);
+			text_hex_digits(text, value, lower);
 		while (g_ascii_isalnum(p[1]))
 			p++;
 		break;

@@ -54,6 +54,17 @@ void text_signed(struct text *text, int64_t value);
  */
 void text_padded(struct text *text, uint64_t value, unsigned int width);
 
+/** text_hex - append a number as babeltrace2 does: "0x1F" */
+void text_hex(struct text *text, uint64_t value);
+
+/**
+ * text_quoted - append a string in quotes, what cannot be shown in it escaped
+ * @text: the buffer
+ * @string: UTF-8, or any bytes
+ * @size: bytes of it
+ */
+void text_quoted(struct text *text, const char *string, size_t size);
+
 /**
  * text_seconds - append nanoseconds as seconds: "12.000000345"
  * @text: the buffer

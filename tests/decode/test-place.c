@@ -224,6 +224,57 @@ static void test_choice(void)
 	decoder_free(decoder);
 }
 
+/* Take all that goes before a guest's event. Return: the last of it, as a text. */
+static char *take_before(struct decoder *decoder, uint64_t time)
+{
+	struct decoder_item item;
+	char *last = NULL;
+
+	while (decoder_next_before(decoder, HOST_BEGIN + time, &item)) {
+		g_free(last);
+		last = describe(&item);
+	}
+	return last;
+}
+
+/* Where a guest's CPU is, of which nothing more is known than its number. */
+static uint32_t where_is(const struct decoder *decoder, uint32_t cpu, bool has_host_time)
+{
+	const GPtrArray *vms = decoder_recording(decoder)->vms;
+	struct decoder_stream stream = { .epoch = 1, .cpu = cpu, .has_host_time = has_host_time };
+	struct decoder_place place;
+
+	for (guint i = 0; i < vms->len; i++)
+		if (!strcmp(((const struct recording_vm *)vms->pdata[i])->name, "web"))
+			stream.vm = vms->pdata[i];
+	decoder_find_place(decoder, &stream, &place);
+	assert(place.vm == stream.vm && place.vcpu == cpu);
+	return place.host_cpu;
+}
+
+/* Events of a guest that somebody else has, put among the others. */
+static void test_from_elsewhere(void)
+{
+	const struct decoder_options silent = { .vm = "web", .host = DECODER_HOST_SILENT };
+	struct decoder *decoder = open_scratch(NULL);
+	struct decoder_item item;
+	g_autofree char *guest = take_before(decoder, 20), *again = take_before(decoder, 20);
+	g_autofree char *exit = NULL, *quiet = NULL;
+
+	ok(!strcmp(guest, "20 web/0 numbered web:0@1") && !again,
+	   "what goes before a guest's event: others of its time, and not the exit");
+	exit = decoder_next(decoder, &item) ? describe(&item) : NULL;
+	ok(!g_strcmp0(exit, "20 host/1 kvm_exit web:0@1"), "which comes next");
+	decoder_free(decoder);
+
+	decoder = open_scratch(&silent);
+	quiet = take_before(decoder, 34);
+	ok(!strcmp(quiet, "33 web/0 numbered web:0@1") && where_is(decoder, 0, true) == 1,
+	   "where it is then, not where the next event of its VM will be");
+	ok(where_is(decoder, 0, false) == VHT_CPU_NONE, "with times that are not the host's nobody knows");
+	decoder_free(decoder);
+}
+
 /* A thread that leaves a CPU while another CPU's events are being lost. */
 static void test_leave(void)
 {
@@ -290,6 +341,7 @@ int main(void)
 	scratch_init();
 	test_all();
 	test_choice();
+	test_from_elsewhere();
 	test_leave();
 	test_shared();
 	return tap_done();
