@@ -13,7 +13,7 @@
 #include "decode/decoder.h"
 #include "decode/text.h"
 #include "error.h"
-#include "lttng/guest.h"
+#include "view/lttng.h"
 
 #define FLUSH_SIZE	(1 << 16)
 #define MAX_CPUS	65536
@@ -36,6 +36,8 @@ struct limit {
 
 struct view {
 	struct decoder *decoder;
+	struct view_lttng *lttng;	/* NULL: none of its events are shown */
+	struct view_lttng_event of_lttng;	/* of the item, if its stream is LTTng's */
 	enum time_form time_form;
 	gboolean has_delta;
 	GPtrArray *globs;		/* GPatternSpec * of event names; NULL: all */
@@ -63,9 +65,15 @@ struct view {
 	uint64_t utc_second;
 	char utc[32];
 	uint64_t lost;
+	uint64_t lost_packets;
 	bool is_closed;			/* nobody reads the output any more */
 	int error;			/* errno of a write that failed */
 };
+
+static bool is_of_lttng(const struct decoder_item *item)
+{
+	return item->stream->source == VHT_SOURCE_LTTNG;
+}
 
 static void view_flush(struct view *view)
 {
@@ -251,12 +259,27 @@ static void view_place(struct view *view, const struct decoder_item *item)
 		view_vcpus(view, item);
 }
 
+/* LTTng has the task in an event's contexts, if at all; its name stands in that place. */
+static void view_lttng_event(struct view *view, const struct decoder_item *item)
+{
+	struct text *text = &view->text;
+
+	text_string(text, "lttng ");
+	text_string(text, item->class->name);
+	text_bytes(text, ": ", 2);
+	text_bytes(text, view->of_lttng.fields, view->of_lttng.fields_size);
+}
+
 static void view_event(struct view *view, const struct decoder_item *item)
 {
 	struct text *text = &view->text;
 	char buffer[32];
 	const char *task = decoder_task_name(item, buffer, sizeof(buffer));
 
+	if (is_of_lttng(item)) {
+		view_lttng_event(view, item);
+		return;
+	}
 	if (task) {
 		text_string(text, task);
 		text_bytes(text, "-", 1);
@@ -270,21 +293,23 @@ static void view_event(struct view *view, const struct decoder_item *item)
 
 static void view_lost(struct view *view, const struct decoder_item *item)
 {
+	bool is_packets = is_of_lttng(item) && view->of_lttng.is_packets;
 	struct text *text = &view->text;
 
-	text_string(text, "*** lost ");
+	text_string(text, is_of_lttng(item) ? "lttng *** lost " : "*** lost ");
 	if (item->lost)
 		text_unsigned(text, item->lost);
 	else
 		text_string(text, "an unknown number of");
-	text_string(text, item->lost == 1 ? " event" : " events");
+	text_string(text, is_packets ? " packet" : " event");
+	text_string(text, item->lost == 1 ? "" : "s");
 	if (item->end_time > item->time) {
 		text_string(text, " in the next ");
 		text_seconds(text, item->end_time - item->time);
 		text_string(text, " s");
 	}
 	text_string(text, " ***");
-	view->lost += item->lost;
+	*(is_packets ? &view->lost_packets : &view->lost) += item->lost;
 }
 
 static void view_keep(struct view *view)
@@ -355,12 +380,19 @@ static void view_set_columns(struct view *view)
 	view->place_width = MIN(width, MAX_NAME_WIDTH) + strlen(":v000@000");
 }
 
+/* Return: false at the end of the recording. */
+static bool view_next(struct view *view, struct decoder_item *item)
+{
+	return decoder_next_before(view->decoder, view_lttng_time(view->lttng), item) ||
+	       view_lttng_next(view->lttng, item, &view->of_lttng);
+}
+
 static void view_run(struct view *view)
 {
 	struct decoder_item item;
 	char *line;
 
-	while (view->head && !view->is_closed && decoder_next(view->decoder, &item)) {
+	while (view->head && !view->is_closed && view_next(view, &item)) {
 		if (G_UNLIKELY(!view->has_begun))
 			view_begin(view, &item);
 		if (!view_wants(view, &item)) {
@@ -499,6 +531,7 @@ struct arguments {
 	char *names;
 	gboolean with_host;
 	gboolean no_host;
+	gboolean no_lttng;
 	gboolean utc;
 	gboolean relative;
 	gboolean raw;
@@ -560,19 +593,42 @@ static enum decoder_host host_option(const struct arguments *arguments)
 									   DECODER_HOST_SILENT;
 }
 
-/* What there is, and not shown here. */
-static void view_tell_others(const struct view *view)
+static void view_tell(const GPtrArray *sentences)
 {
-	const GPtrArray *vms = decoder_recording(view->decoder)->vms;
+	for (guint i = 0; sentences && i < sentences->len; i++)
+		g_printerr("hypertrace view: %s\n", (const char *)sentences->pdata[i]);
+}
 
-	for (guint i = 0; i < vms->len; i++) {
-		const struct recording_vm *vm = vms->pdata[i];
+/* Return: the exit code of what cannot be shown at all, and is told. */
+static int view_open_lttng(struct view *view, const struct decoder_options *options)
+{
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	GError *error = NULL;
 
-		if (!vm->is_host && decoder_wants_vm(view->decoder, vm) &&
-		    lttng_guest_has_packets(vm))
-			g_printerr("hypertrace view: events of LTTng in %s are not shown: "
-				   "hypertrace export makes a trace of them\n", vm->name);
-	}
+	view->lttng = view_lttng_new(view->decoder, options, warnings, &error);
+	view_tell(warnings);
+	if (!error)
+		return 0;
+	g_prefix_error(&error, "events of LTTng in guests are not shown: ");
+	return cmd_fail("view", error);
+}
+
+/* What was not shown to its end is told, and changes the exit code. */
+static void view_close_lttng(struct view *view, int *status)
+{
+	const GPtrArray *problems = view_lttng_problems(view->lttng);
+
+	view_tell(problems);
+	if (problems && problems->len)
+		*status = HT_ERROR_FORMAT;
+	view_lttng_free(view->lttng);
+}
+
+static void view_tell_lost(uint64_t lost, const char *what)
+{
+	if (lost)
+		g_printerr("hypertrace view: %" G_GUINT64_FORMAT " %s%s lost\n", lost, what,
+			   lost == 1 ? "" : "s");
 }
 
 /* Show it all. Return: the exit code. */
@@ -590,25 +646,24 @@ static int view_recording(struct view *view, const char *path, const struct argu
 	view->decoder = decoder_open(path, &options, &error);
 	if (!view->decoder)
 		return cmd_fail("view", error);
-	for (guint i = 0; i < decoder_warnings(view->decoder)->len; i++)
-		g_printerr("hypertrace view: %s\n",
-			   (char *)g_ptr_array_index(decoder_warnings(view->decoder), i));
+	view_tell(decoder_warnings(view->decoder));
 	view->real_offset = decoder_recording(view->decoder)->start_real_ns -
 			    decoder_recording(view->decoder)->start_mono_ns;
-	view_tell_others(view);
+	if (!arguments->no_lttng)
+		status = view_open_lttng(view, &options);
 	view_set_columns(view);
 	signal(SIGPIPE, SIG_IGN);
 	text_init(&view->text);
 	view_run(view);
 	text_fini(&view->text);
+	view_close_lttng(view, &status);
 	if (view->error) {
 		g_set_error(&error, HT_ERROR, HT_ERROR_FAILED, "cannot write output: %s",
 			    g_strerror(view->error));
 		status = cmd_fail("view", error);
 	}
-	if (view->lost)
-		g_printerr("hypertrace view: %" G_GUINT64_FORMAT " event%s lost\n", view->lost,
-			   view->lost == 1 ? "" : "s");
+	view_tell_lost(view->lost, "event");
+	view_tell_lost(view->lost_packets, "packet");
 	decoder_free(view->decoder);
 	return status;
 }
@@ -632,6 +687,8 @@ int cmd_view(int argc, char **argv)
 		  "With --vm: also the host's events that concern these VMs", NULL },
 		{ "no-host", 0, 0, G_OPTION_ARG_NONE, &arguments.no_host,
 		  "No events of the host", NULL },
+		{ "no-lttng", 0, 0, G_OPTION_ARG_NONE, &arguments.no_lttng,
+		  "No events of LTTng in guests", NULL },
 		{ "cpu", 'c', 0, G_OPTION_ARG_STRING, &arguments.cpus,
 		  "Only these CPUs of guests", "LIST" },
 		{ "vcpu", 0, 0, G_OPTION_ARG_STRING, &arguments.vcpus,

@@ -4,7 +4,7 @@
 """Guests' LTTng sessions on the host: `hypertrace export --to ctf` lays them out as LTTng would, not a
 bit of a packet changed, in one set and on one clock with the ftrace streams of the same guest. Marks
 that a program makes in turn for ftrace and for LTTng come out in turn, with our clock in the guest and
-with LTTng's own.
+with LTTng's own. `hypertrace view` shows the same among ftrace's.
 """
 
 import glob
@@ -57,16 +57,30 @@ def judge_bytes(t, what, sessions, trace):
         t.equal(sorted(lttng.stream_files(path)), want, '%s: its files have LTTng\'s names' % what)
 
 
-def judge_order(t, what, trace):
-    """Marks for LTTng and for ftrace, made in turn."""
+def judge_order(t, what, lines):
+    """Marks for LTTng and for ftrace, made in turn: (text, whether it is LTTng's)."""
     marks = []
-    for event in vm.ctf(trace):
-        match = re.search(r'number (\d+)', event.text)
+    for text, is_lttng in lines:
+        match = re.search(r'number (\d+)', text)
         if match:
-            marks.append((int(match.group(1)), event.name == 'lttng_logger'))
+            marks.append((int(match.group(1)), is_lttng))
     want = [(number, is_lttng) for number in range(1, PAIRS + 1) for is_lttng in (True, False)]
     t.ok(marks == want, '%s: %d marks for LTTng and for ftrace come out in the order they were made' % (
         what, len(marks)), [pair for pair in zip(marks, want) if pair[0] != pair[1]][:10])
+
+
+def judge_view(t, what, out, trace):
+    """What view shows is what babeltrace2 reads, among ftrace's events."""
+    want = lttng.exported_events(os.path.join(trace, 'vm@lttng'), lttng.clock_offset(out))
+    done = vm.tool('view', out)
+    lines = done.stdout.splitlines()
+    got = lttng.viewed_events(lines)
+    t.ok(want and sorted(got) == sorted(want), '%s: view shows %d events of LTTng as babeltrace2 reads them' % (
+        what, len(got)), [pair for pair in zip(sorted(got), sorted(want)) if pair[0] != pair[1]][:5])
+    times = [tuple(map(int, line.split(' ', 1)[0].split('.'))) for line in lines]
+    t.ok(len(lines) > len(got) and times == sorted(times), '%s: with %d others, in order of time' % (
+        what, len(lines) - len(got)), done.stderr)
+    judge_order(t, what + ', view', ((line, ' lttng lttng_logger: ' in line) for line in lines))
 
 
 def exported(kernel, has_clock):
@@ -88,7 +102,8 @@ def exported(kernel, has_clock):
         trace = os.path.join(directory, 'ctf')
         vm.tool('export', '--to', 'ctf', out, trace)
         judge_bytes(t, what, lttng.sessions(out)['hypertrace-a'], trace)
-        judge_order(t, what, trace)
+        judge_order(t, what, ((event.text, event.name == 'lttng_logger') for event in vm.ctf(trace)))
+        judge_view(t, what, out, trace)
         check = vm.tool('check', out, check=False)
         t.ok(check.returncode == 0, '%s: hypertrace check finds nothing wrong' % what, check.stdout + check.stderr)
         info = vm.tool('info', out).stdout

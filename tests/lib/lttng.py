@@ -134,6 +134,30 @@ class Guest(vm.Guest):
         return out
 
 
+# Its events, by babeltrace2 and by hypertrace view: (ns of CLOCK_MONOTONIC, cpu, name, text)
+
+VIEWED = re.compile(r'(\d+)\.(\d{9}) (?:\S+ +)?\[(\d+)\] (?:\S+ +)?lttng (\S+): (\{.*)$')
+
+
+def clock_offset(recording):
+    """How far the host's CLOCK_REALTIME is before CLOCK_MONOTONIC, as a recording has it."""
+    with open(os.path.join(recording, 'recording.ini')) as file:
+        start = dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
+    return int(start['start_real_ns']) - int(start['start_mono_ns'])
+
+
+def exported_events(path, offset):
+    """Of a set of traces. OFFSET: clock_offset() of the recording."""
+    return [(event.ns - offset, event.cpu, event.name, re.sub(r'^\{ cpu_id = \d+ \}, ', '', event.text))
+            for event in vm.ctf(path)]
+
+
+def viewed_events(lines):
+    """Of lines of view, in their order."""
+    return [(int(match.group(1)) * 10**9 + int(match.group(2)), int(match.group(3)), match.group(4), match.group(5))
+            for match in map(VIEWED.match, lines) if match]
+
+
 # LTTng's packets
 
 PACKET = struct.Struct('<I16sIQQQQQQQI')

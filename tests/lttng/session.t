@@ -20,6 +20,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 import tap
 import vm
+from lttng import clock_offset
 
 PLACE = '/run/lttng'
 ROUNDS = 3
@@ -150,13 +151,6 @@ def judge_clocks(t, trace):
                   for key in ('name', 'freq', 'offset_s', 'offset', 'absolute')]
         found.setdefault(tuple(values), []).append(path)
     t.ok(len(found) == 1 and len(list(found.values())[0]) > 1, 'the set has one clock', found)
-
-
-def clock_offset(recording):
-    """What the recording takes CLOCK_REALTIME less CLOCK_MONOTONIC for, in ns."""
-    with open(os.path.join(recording, 'recording.ini')) as file:
-        keys = dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
-    return int(keys['start_real_ns']) - int(keys['start_mono_ns'])
 
 
 def judge_events(t, trace, offset):

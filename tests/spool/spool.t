@@ -3,7 +3,7 @@
 # timeout: 600
 """Files that programs of a guest write come to the host as they were written, LTTng's traces
 of programs among them: a mount of file system `hypertrace`, stock lttng-tools and liblttng-ust
-in guests of 6.12 and 6.1, the recorder, and what `hypertrace export` makes of it. A recorder
+in guests of 6.12 and 6.1, the recorder, and what `hypertrace export` and `view` make of it. A recorder
 that stands still costs the guest no more than the time that it was told to wait, and the
 counters say what it cost; a driver that goes away under a mount harms nobody.
 """
@@ -238,6 +238,9 @@ def one(t, kernel):
     check_files(t, kernel, files_out)
     result = vm.tool('export', out, set_out)
     check_programs(t, kernel, set_out, files_out, span)
+    shown = sorted(lttng.viewed_events(vm.tool('view', out).stdout.splitlines()))
+    t.ok(shown == sorted(lttng.exported_events(os.path.join(set_out, 'vm@lttng'), lttng.clock_offset(out))),
+         '%s: hypertrace view shows the same events: %d' % (kernel, len(shown)))
     stall = [numbers(vm.ctf(os.path.join(set_out, 'vm@lttng', name)), 'step')
              for name in os.listdir(os.path.join(set_out, 'vm@lttng')) if name.startswith('stall')][0]
     t.ok(stall[:100] == list(range(100)) and stall[-100:] == list(range(100)) and 200 <= len(stall) <= 300,
