@@ -13,10 +13,11 @@
 #include "decode/decoder.h"
 #include "decode/text.h"
 #include "error.h"
+#include "view/cpus.h"
+#include "view/limit.h"
 #include "view/lttng.h"
 
 #define FLUSH_SIZE	(1 << 16)
-#define MAX_CPUS	65536
 /* Columns are not made wider than this for a long name. */
 #define MAX_NAME_WIDTH	16
 
@@ -27,13 +28,6 @@ enum time_form {
 	TIME_FORM_UTC,
 };
 
-/* A limit of the time shown. */
-struct limit {
-	uint64_t time;
-	bool is_relative;	/* since the first event */
-	bool is_real;		/* a time of day, else of the host's CLOCK_MONOTONIC */
-};
-
 struct view {
 	struct decoder *decoder;
 	struct view_lttng *lttng;	/* NULL: none of its events are shown */
@@ -41,15 +35,15 @@ struct view {
 	enum time_form time_form;
 	gboolean has_delta;
 	GPtrArray *globs;		/* GPatternSpec * of event names; NULL: all */
-	uint8_t *cpus;			/* MAX_CPUS flags: of guests; NULL: all */
+	uint8_t *cpus;			/* view_cpus_parse()d, of guests; NULL: all */
 	uint8_t *vcpus;			/* likewise */
 	uint8_t *host_cpus;		/* likewise */
 	bool has_systems;		/* more than one: each line says which it is of */
 	bool has_places;		/* the host was recorded: each line says where */
 	size_t name_width;
 	size_t place_width;
-	struct limit from_limit;
-	struct limit to_limit;
+	struct view_limit from_limit;
+	struct view_limit to_limit;
 	bool has_begun;			/* @from and @to are known */
 	uint64_t from;
 	uint64_t to;
@@ -114,14 +108,9 @@ static bool view_wants_class(struct view *view, struct event_class *class)
 	return class->user == &yes;
 }
 
-static bool has_cpu(const uint8_t *cpus, uint32_t cpu)
-{
-	return cpu < MAX_CPUS && cpus[cpu];
-}
-
 static bool wants_cpu(const struct view *view, const struct decoder_item *item)
 {
-	return !item->stream->vm->is_host && has_cpu(view->cpus, item->stream->cpu);
+	return !item->stream->vm->is_host && view_cpus_has(view->cpus, item->stream->cpu);
 }
 
 /* Whom a loss on the host concerns nobody knows: it is shown. */
@@ -129,14 +118,14 @@ static bool wants_vcpu(const struct view *view, const struct decoder_item *item)
 {
 	if (item->kind == DECODER_LOST && item->stream->vm->is_host)
 		return true;
-	return has_cpu(view->vcpus, item->place.vcpu) ||
-	       (item->other && has_cpu(view->vcpus, item->other->vcpu));
+	return view_cpus_has(view->vcpus, item->place.vcpu) ||
+	       (item->other && view_cpus_has(view->vcpus, item->other->vcpu));
 }
 
 static bool wants_host_cpu(const struct view *view, const struct decoder_item *item)
 {
-	return has_cpu(view->host_cpus, item->stream->vm->is_host ? item->stream->cpu :
-								     item->place.host_cpu);
+	return view_cpus_has(view->host_cpus, item->stream->vm->is_host ? item->stream->cpu :
+									  item->place.host_cpu);
 }
 
 static bool view_wants(struct view *view, const struct decoder_item *item)
@@ -335,25 +324,11 @@ static void view_item(struct view *view, const struct decoder_item *item)
 		view_flush(view);
 }
 
-/* What the limits are on the timeline, now that its first event is known. */
-static uint64_t limit_time(const struct view *view, const struct limit *limit, uint64_t first)
-{
-	uint64_t time = limit->time;
-
-	if (limit->is_relative)
-		return time > UINT64_MAX - first ? UINT64_MAX : first + time;
-	if (!limit->is_real)
-		return time;
-	if (view->real_offset > 0 && time < (uint64_t)view->real_offset)
-		return 0;
-	return time - view->real_offset;
-}
-
 static void view_begin(struct view *view, const struct decoder_item *item)
 {
 	view->has_begun = true;
-	view->from = limit_time(view, &view->from_limit, item->time);
-	view->to = limit_time(view, &view->to_limit, item->time);
+	view->from = view_limit_time(&view->from_limit, view->real_offset, item->time);
+	view->to = view_limit_time(&view->to_limit, view->real_offset, item->time);
 }
 
 /* Columns that fit all that is shown. */
@@ -413,97 +388,6 @@ static void view_run(struct view *view)
 	view_flush(view);
 }
 
-/* "0,2-3" */
-static uint8_t *parse_cpus(const char *list)
-{
-	uint8_t *cpus = g_new0(uint8_t, MAX_CPUS);
-
-	for (;;) {
-		char *end;
-		guint64 first = g_ascii_strtoull(list, &end, 10), last = first;
-
-		if (end == list || !g_ascii_isdigit(*list))
-			goto bad;
-		if (*end == '-') {
-			list = end + 1;
-			last = g_ascii_strtoull(list, &end, 10);
-			if (end == list || !g_ascii_isdigit(*list))
-				goto bad;
-		}
-		if (last >= MAX_CPUS || first > last)
-			goto bad;
-		memset(cpus + first, 1, last - first + 1);
-		if (!*end)
-			return cpus;
-		if (*end != ',')
-			goto bad;
-		list = end + 1;
-	}
-bad:
-	g_free(cpus);
-	return NULL;
-}
-
-/* ".5" of a second, added to @ns. Return: what is behind it. */
-static const char *parse_fraction(const char *string, uint64_t *ns)
-{
-	uint64_t scale = 100000000;
-
-	if (*string == '.')
-		for (string++; g_ascii_isdigit(*string); string++, scale /= 10)
-			*ns += (*string - '0') * scale;
-	return string;
-}
-
-/* "12.5" seconds, as view prints them. Return: false if it is none. */
-static bool parse_seconds(const char *string, uint64_t *ns)
-{
-	uint64_t second;
-	char *end;
-
-	if (!g_ascii_isdigit(*string))
-		return false;
-	second = g_ascii_strtoull(string, &end, 10);
-	if (second > G_MAXINT64 / 1000000000)
-		return false;
-	*ns = second * 1000000000;
-	return !*parse_fraction(end, ns);
-}
-
-/* "2026-11-21T16:29:23.5Z", UTC unless it says otherwise. */
-static bool parse_date(const char *string, uint64_t *ns)
-{
-	GTimeZone *utc = g_time_zone_new_utc();
-	GDateTime *date = g_date_time_new_from_iso8601(string, utc);
-	const char *point = strchr(string, '.');
-	gint64 second;
-
-	g_time_zone_unref(utc);
-	if (!date)
-		return false;
-	second = g_date_time_to_unix(date);
-	g_date_time_unref(date);
-	if (second < 0 || second > G_MAXINT64 / 1000000000)
-		return false;
-	*ns = (uint64_t)second * 1000000000;
-	/* GDateTime knows microseconds only. */
-	if (point)
-		parse_fraction(point, ns);
-	return true;
-}
-
-/* "12.5", "+1.5" after the first event, or a time of day. Nothing is fine, too. */
-static bool parse_limit(const char *string, struct limit *limit)
-{
-	if (!string)
-		return true;
-	*limit = (struct limit) { .is_relative = *string == '+' };
-	if (parse_seconds(string + limit->is_relative, &limit->time))
-		return true;
-	limit->is_real = parse_date(string, &limit->time);
-	return limit->is_real;
-}
-
 static GPtrArray *parse_globs(char **events)
 {
 	GPtrArray *globs = g_ptr_array_new_with_free_func((GDestroyNotify)g_pattern_spec_free);
@@ -552,7 +436,7 @@ static void arguments_fini(struct arguments *arguments)
 static bool set_cpus(const char *list, uint8_t **cpus)
 {
 	if (list)
-		*cpus = parse_cpus(list);
+		*cpus = view_cpus_parse(list);
 	return !list || *cpus;
 }
 
@@ -565,8 +449,8 @@ static const char *view_set(struct view *view, const struct arguments *arguments
 	if (!set_cpus(arguments->cpus, &view->cpus) || !set_cpus(arguments->vcpus, &view->vcpus) ||
 	    !set_cpus(arguments->host_cpus, &view->host_cpus))
 		return "--cpu, --vcpu and --host-cpu take numbers and ranges, e.g. 0,2-3";
-	if (!parse_limit(arguments->from, &view->from_limit) ||
-	    !parse_limit(arguments->to, &view->to_limit))
+	if (!view_limit_parse(arguments->from, &view->from_limit) ||
+	    !view_limit_parse(arguments->to, &view->to_limit))
 		return "--from and --to take seconds, e.g. 12.5, +1.5 after the first event, or a "
 		       "time of day, e.g. 2026-11-21T16:29:23Z";
 	if (arguments->utc + arguments->relative + arguments->raw > 1)
