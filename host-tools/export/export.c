@@ -6,6 +6,7 @@
 
 #include "decode/decoder.h"
 #include "error.h"
+#include "recording/reader.h"
 
 struct decoder *export_open_decoder(const struct export_request *request,
 				    const struct decoder_options *options, GError **error)
@@ -18,6 +19,11 @@ struct decoder *export_open_decoder(const struct export_request *request,
 		    request->recording, request->vm ? request->vm : "(any)");
 	decoder_free(decoder);
 	return NULL;
+}
+
+bool export_wants_guest(const struct export_request *request, const struct recording_vm *vm)
+{
+	return !vm->is_host && (!request->vm || g_pattern_match_simple(request->vm, vm->name));
 }
 
 void export_warn(const struct export_request *request, const char *format, ...)

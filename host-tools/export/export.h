@@ -35,6 +35,7 @@ struct export_request {
 
 struct decoder;
 struct decoder_options;
+struct recording_vm;
 
 /**
  * export_ctf - export as a directory of CTF, by babeltrace2's sink
@@ -78,6 +79,9 @@ bool export_files(const struct export_request *request, GError **error);
  */
 struct decoder *export_open_decoder(const struct export_request *request,
 				    const struct decoder_options *options, GError **error);
+
+/** export_wants_guest - it is a guest's VM, not the host, and among those to export */
+bool export_wants_guest(const struct export_request *request, const struct recording_vm *vm);
 
 /** export_warn - add a sentence to what the user should know */
 void export_warn(const struct export_request *request, const char *format, ...)

@@ -294,11 +294,6 @@ static bool put_spool(struct place *place, GError **error)
 	return done;
 }
 
-static bool wants_vm(const struct export_request *request, const struct recording_vm *vm)
-{
-	return !vm->is_host && (!request->vm || g_pattern_match_simple(request->vm, vm->name));
-}
-
 static void trace_free(void *data)
 {
 	struct lttng_guest_trace *trace = data;
@@ -325,7 +320,7 @@ bool export_lttng_guests(const struct export_request *request, const struct reco
 		struct lttng_guest *guest;
 
 		place.vm = recording->vms->pdata[i];
-		if (!wants_vm(request, place.vm))
+		if (!export_wants_guest(request, place.vm))
 			continue;
 		guest = lttng_guest_read(place.vm);
 		place.timebase = timebase = timebase_new(place.vm, NULL);
@@ -344,7 +339,7 @@ void export_warn_lttng_guests(const struct export_request *request)
 	for (guint i = 0; recording && i < recording->vms->len; i++) {
 		const struct recording_vm *vm = recording->vms->pdata[i];
 
-		if (wants_vm(request, vm) && lttng_guest_has_packets(vm))
+		if (export_wants_guest(request, vm) && lttng_guest_has_packets(vm))
 			export_warn(request, "LTTng in a guest: vm=%s: its events are in CTF only"
 				    " (export --to ctf)", vm->name);
 	}

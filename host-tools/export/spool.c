@@ -15,34 +15,19 @@
 #include "recording/reader.h"
 #include "spool/tree.h"
 
-/* As in "spool: vm=web epoch=1 generation=1: what" */
-static void G_GNUC_PRINTF(4, 5) warn(const struct export_request *request,
-				     const struct recording_vm *vm,
-				     const struct recording_generation *gen,
-				     const char *format, ...)
-{
-	g_autofree char *what = NULL;
-	va_list args;
-
-	va_start(args, format);
-	what = g_strdup_vprintf(format, args);
-	va_end(args);
-	export_warn(request, "spool: vm=%s epoch=%" PRIu32 " generation=%" PRIu32 ": %s",
-		    vm->name, gen->epoch, gen->generation, what);
-}
-
-static void warn_tree(const struct export_request *request, const struct recording_vm *vm,
-		      const struct recording_generation *gen, const struct spool_tree *tree)
+/* Tell what is not in the files. @where: as in "vm=web epoch=1 generation=1" */
+static void warn_tree(const struct export_request *request, const char *where,
+		      const struct spool_tree *tree)
 {
 	if (tree->holed)
-		warn(request, vm, gen, "%u files have holes where data did not come, %" PRIu64
-		     " bytes in all", tree->holed, tree->size - tree->known);
+		export_warn(request, "spool: %s: %u files have holes where data did not come, %"
+			    PRIu64 " bytes in all", where, tree->holed, tree->size - tree->known);
 	if (tree->refused)
-		warn(request, vm, gen, "%" PRIu64 " packets are left out: no path or no data that "
-		     "can be", tree->refused);
+		export_warn(request, "spool: %s: %" PRIu64 " packets are left out: no path or no"
+			    " data that can be", where, tree->refused);
 	if (tree->too_many)
-		warn(request, vm, gen, "%" PRIu64 " packets are left out: too many files",
-		     tree->too_many);
+		export_warn(request, "spool: %s: %" PRIu64 " packets are left out: too many files",
+			    where, tree->too_many);
 }
 
 static bool write_tree(const struct export_request *request, const char *path,
@@ -71,9 +56,11 @@ static bool export_stream(const struct export_request *request, const char *out,
 	g_autofree char *life = g_strdup_printf("%" PRIu32 ".%" PRIu32, gen->epoch,
 						gen->generation);
 	g_autofree char *path = g_build_filename(out, vm->dir_name, life, NULL);
+	g_autofree char *where = g_strdup_printf("vm=%s epoch=%" PRIu32 " generation=%" PRIu32,
+						 vm->name, gen->epoch, gen->generation);
 	bool done = !tree->count || write_tree(request, path, tree, error);
 
-	warn_tree(request, vm, gen, tree);
+	warn_tree(request, where, tree);
 	spool_tree_free(tree);
 	return done;
 }
@@ -106,8 +93,8 @@ static bool export_recording(const struct export_request *request,
 	for (guint i = 0; i < recording->vms->len; i++) {
 		const struct recording_vm *vm = recording->vms->pdata[i];
 
-		if ((!request->vm || g_pattern_match_simple(request->vm, vm->name)) &&
-		    !vm->is_host && !export_vm(request, out, vm, &spools, error))
+		if (export_wants_guest(request, vm) &&
+		    !export_vm(request, out, vm, &spools, error))
 			return false;
 	}
 	if (spools)
