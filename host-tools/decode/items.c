@@ -54,31 +54,6 @@ static uint64_t host_time(struct items *items, uint64_t raw)
 	return items->map ? clock_map_apply(items->map, raw, &items->clock_place) : raw;
 }
 
-/* A packet's counts: what it says was lost before it, given the events in it. */
-static void account(struct items *items, const struct recording_packet *packet,
-		    uint64_t events_inside)
-{
-	uint64_t counted = packet->header.events;
-	uint64_t discarded = packet->header.events_discarded;
-	uint64_t before = counted - events_inside;
-
-	if (counted >= events_inside && before > items->accounted) {
-		items->pending_lost += before - items->accounted;
-		items->accounted = before;
-	} else if (packet->missing && !counted) {
-		items->pending_unknown = true;
-	}
-	items->counted = counted;
-	if (discarded > items->discarded) {
-		items->pending_lost += discarded - items->discarded;
-		items->discarded = discarded;
-		items->unconfirmed = false;
-	} else if (packet->header.type != VHT_PACKET_WINDOW &&
-		   packet->header.flags & VHT_PACKET_LOST_BEFORE) {
-		items->unconfirmed = true;
-	}
-}
-
 static uint64_t count_page_events(struct page_cursor page)
 {
 	struct page_event event;
@@ -106,21 +81,17 @@ static void open_page(struct items *items, const struct recording_packet *packet
 	page_cursor_init(&items->page, packet->content, packet->header.content_size,
 			 packet->header.type == VHT_PACKET_WINDOW ? 8 :
 			 items->pub.guest->long_size);
-	if (packet->header.type == VHT_PACKET_WINDOW) {
+	if (packet->header.type == VHT_PACKET_WINDOW)
 		skip_events(&items->page, packet->header.skip);
-		/* sub-buffers are counted there, not events */
-		if (packet->header.flags & VHT_PACKET_LOST_BEFORE)
-			items->pending_unknown = true;
-	}
 	/*
 	 * Without a gap what is inside follows from the header before; with
 	 * one the events have to be counted first.
 	 */
-	if (packet->missing || packet->is_first || items->accounted != items->counted)
+	if (packet->missing || packet->is_first || !losses_is_complete(&items->losses))
 		inside = count_page_events(items->page);
 	else
-		inside = packet->header.events - items->counted;
-	account(items, packet, inside);
+		inside = packet->header.events - items->losses.counted;
+	losses_packet(&items->losses, packet, inside);
 	items->has_packet = true;
 }
 
@@ -132,11 +103,8 @@ static void take_state(struct items *items, const struct recording_packet *packe
 	if (!recording_packet_state(packet, &entry))
 		return;
 	items->state_time = packet->header.timestamp_begin;
-	if (items->type != ITEMS_VMM && entry.events_lost > items->discarded) {
-		items->pending_lost += entry.events_lost - items->discarded;
-		items->discarded = entry.events_lost;
-		items->unconfirmed = false;
-	}
+	if (items->type != ITEMS_VMM)
+		losses_discarded(&items->losses, entry.events_lost);
 }
 
 /* From here on it may be another kernel, with a clock that began again. */
@@ -178,8 +146,8 @@ static bool open_packet(struct items *items)
 		case VHT_PACKET_HEARTBEAT:
 			if (items->type != ITEMS_HEARTBEAT)
 				continue;
-			account(items, &packet,
-				packet.header.content_size / sizeof(struct vht_heartbeat));
+			losses_packet(&items->losses, &packet, packet.header.content_size /
+				      sizeof(struct vht_heartbeat));
 			break;
 		case VHT_PACKET_VMM:
 			if (items->type != ITEMS_VMM)
@@ -219,7 +187,7 @@ static bool take_ftrace(struct items *items, struct decoder_item *item)
 	item->preempt_count = 0;
 	if (class->preempt_offset >= 0 && (uint32_t)class->preempt_offset < event.size)
 		item->preempt_count = event.data[class->preempt_offset];
-	items->accounted++;
+	items->losses.accounted++;
 	return true;
 }
 
@@ -237,7 +205,7 @@ static bool take_heartbeat(struct items *items, struct decoder_item *item)
 	item->data = at;
 	item->size = sizeof(struct vht_heartbeat);
 	item->class = items->vm_classes->heartbeat;
-	items->accounted++;
+	items->losses.accounted++;
 	return true;
 }
 
@@ -284,15 +252,6 @@ static bool take_event(struct items *items, struct decoder_item *item)
 	}
 }
 
-/* What is left unreported when a stream ends: a damaged packet, a mere flag. */
-static void end(struct items *items)
-{
-	if (items->counted > items->accounted)
-		items->pending_lost += items->counted - items->accounted;
-	items->accounted = items->counted;
-	items->pending_unknown |= items->unconfirmed;
-}
-
 /* Put a loss before @item, or in its place if the stream has come to its end. */
 static void report_loss(struct items *items, bool at_end)
 {
@@ -303,7 +262,7 @@ static void report_loss(struct items *items, bool at_end)
 		items->has_held = true;
 	}
 	item->kind = DECODER_LOST;
-	item->lost = items->pending_lost;
+	item->lost = losses_take(&items->losses);
 	item->end_time = at_end ? items->last_time : item->time;
 	item->time = items->has_time ? items->last_time : item->end_time;
 	if (at_end && !items->has_time && items->pub.has_host_time)
@@ -311,9 +270,7 @@ static void report_loss(struct items *items, bool at_end)
 	item->class = NULL;
 	item->data = NULL;
 	item->size = 0;
-	items->pub.lost += items->pending_lost;
-	items->pending_lost = 0;
-	items->pending_unknown = false;
+	items->pub.lost += item->lost;
 }
 
 bool items_next(struct items *items)
@@ -328,9 +285,9 @@ bool items_next(struct items *items)
 		item->kind = DECODER_EVENT;
 		if (items->is_done || !take_event(items, item)) {
 			if (!items->is_done)
-				end(items);
+				losses_end(&items->losses);
 			items->is_done = true;
-			if (!items->pending_lost && !items->pending_unknown)
+			if (!losses_is_pending(&items->losses))
 				return false;
 			report_loss(items, true);
 			return true;
@@ -345,7 +302,7 @@ bool items_next(struct items *items)
 			time = items->last_time;
 		}
 		item->time = item->end_time = time;
-		if (G_UNLIKELY(items->pending_lost || items->pending_unknown)) {
+		if (G_UNLIKELY(losses_is_pending(&items->losses))) {
 			report_loss(items, false);
 			return true;
 		}

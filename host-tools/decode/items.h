@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The items of one stream, in its order: events, and what was lost between them.
- *
- * Losses. A packet's header counts the events in the stream up to its end and
- * the events lost before them, since the driver began. What is missing between
- * the events given out and these counts is a loss, so that given out + lost is
- * what the guest wrote, however it was lost: in ftrace's own buffer, overwritten
- * in the region, or not understood here.
- */
+/* The items of one stream, in its order: events, and what was lost between them. */
 #ifndef HYPERTRACE_DECODE_ITEMS_H
 #define HYPERTRACE_DECODE_ITEMS_H
 
@@ -16,6 +8,7 @@
 
 #include "clock.h"
 #include "decoder.h"
+#include "losses.h"
 #include "recording/reader.h"
 #include "timebase.h"
 #include "vm-classes.h"
@@ -48,12 +41,7 @@ enum items_type {
  * @clock_place: in @map
  * @timebase: of a window: the map changes with the kernel
  * @first_pair: source clock in the first packet that has it, 0: none
- * @counted: events that the last header accounts for
- * @discarded: lost, as the last header says
- * @accounted: events given out or reported lost of @counted
- * @pending_lost: to be reported before the next event
- * @pending_unknown: ... an unknown number of them
- * @unconfirmed: a loss was flagged and not yet counted
+ * @losses: what is missing
  * @has_time: there was an event, at @last_time
  * @last_time: of that event
  * @state_time: host time of the last state packet
@@ -74,12 +62,7 @@ struct items {
 	struct clock_cursor clock_place;
 	const struct timebase *timebase;
 	uint64_t first_pair;
-	uint64_t counted;
-	uint64_t discarded;
-	uint64_t accounted;
-	uint64_t pending_lost;
-	bool pending_unknown;
-	bool unconfirmed;
+	struct losses losses;
 	bool has_time;
 	uint64_t last_time;
 	uint64_t state_time;
