@@ -179,6 +179,20 @@ def chosen(kernel):
     return test
 
 
+def write_awake(guest, cpu):
+    """Let 1,000 events be written at once on a CPU that the driver looks after all the time: of one that
+    was asleep it ends what is begun at its first look, which may be in the midst of them."""
+    def looks():
+        return [stream['drain_counter'] for stream in guest.streams(lttng.SOURCE) if stream['cpu'] == cpu]
+    guest.sh("taskset -c %d sh -c 'while :; do :; done' & echo $! >/tmp/busy" % cpu)
+    for _ in range(2):
+        last = looks()
+        vm.wait_for('a look of the driver', lambda: looks() != last)
+    # Its end is a signal to the guest's first shell, which must not be reading a command then.
+    guest.sh("taskset -c %d sh -c 'echo 1000 >/proc/lttng-test-filter-event'; "
+             'kill $(cat /tmp/busy); while kill -0 $(cat /tmp/busy) 2>/dev/null; do :; done' % cpu)
+
+
 def frozen(kernel):
     """LTTng's own test clock stands still: then nothing but the uuid tells two packets apart."""
     def test(t):
@@ -198,7 +212,7 @@ def frozen(kernel):
                                 'add-context -k -s %s -c main -t tid -t procname' % name)
                 guest.lttng('start hypertrace-twice', 'start stock')
                 for cpu in (0, 1):
-                    guest.sh("taskset -c %d sh -c 'echo 1000 >/proc/lttng-test-filter-event'" % cpu)
+                    write_awake(guest, cpu)
                 guest.lttng('stop stock', 'stop hypertrace-twice', 'destroy --all')
                 recorder.stop()
             stock = lttng.stream_packets(guest.take('/tmp/stock'))
