@@ -32,13 +32,17 @@ void scratch_remove(const char *dir)
 	nftw(dir, remove_entry, MAX_OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 }
 
-/* What ends the command, from a terminal too, does not end its keeper; nor has that its files. */
+/*
+ * What ends the command does not end its keeper, not even where it goes to all of a job,
+ * as it has a session of its own; nor has that its files.
+ */
 static void __attribute__((noreturn)) keep(const char *path, int alive)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char nothing;
 
+	setsid();
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++)
 		signal(signals[i], SIG_IGN);
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)

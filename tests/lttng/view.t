@@ -179,12 +179,13 @@ def ended(test, scratch):
     test.ok(process.returncode == 0 and not told and not os.listdir(scratch.tmp), 'nobody reads: it ends quietly',
             (process.returncode, told))
 
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=scratch.env) as process:
+    for number, kill, whom in ((signal.SIGINT, os.kill, 'it'), (signal.SIGKILL, os.kill, 'it'),
+                               (signal.SIGKILL, os.killpg, 'its job')):
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=scratch.env, start_new_session=True) as process:
             process.stdout.readline()
-            process.send_signal(number)
-        test.ok(process.returncode == -number and until_empty(scratch.tmp), '%s: nothing is left' % number.name,
-                (process.returncode, os.listdir(scratch.tmp)))
+            kill(process.pid, number)
+        test.ok(process.returncode == -number and until_empty(scratch.tmp),
+                '%s to %s: nothing is left' % (number.name, whom), (process.returncode, os.listdir(scratch.tmp)))
 
 
 def main():
