@@ -38,6 +38,17 @@ static void set_limit(int resource, uint64_t value)
 	setrlimit(resource, &limit);
 }
 
+/* babeltrace2 has a file open for each stream, which may be more than the usual 1024. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /*
  * In the child: within limits, without a word on the terminal, without a core, and not
  * longer than its parent.
@@ -49,6 +60,7 @@ static void confine(uint64_t size)
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	raise_files();
 	set_limit(RLIMIT_CORE, 0);
 	set_limit(RLIMIT_DATA, MAX_DATA);
 	set_limit(RLIMIT_CPU, LEAST_SECONDS + size / SECOND_BYTES);

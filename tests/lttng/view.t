@@ -7,6 +7,7 @@ make-guest-recording.c says of what."""
 import glob
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -134,6 +135,10 @@ def cannot(test, scratch):
             (done.returncode, done.stderr))
     done = scratch.run('view', '--no-lttng', scratch.long, env=dict(os.environ, TMPDIR='/nowhere'))
     test.ok(done.returncode == 0 and not done.stderr, 'and nothing is told if they are not wanted', done.stderr)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    done = scratch.run('view', scratch.whole, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, hard)))
+    test.equal((done.returncode, done.stdout), (0, '\n'.join(scratch.view(scratch.whole)) + '\n'),
+               'more streams than files may be open, by the soft limit')
 
 
 def children(pid):
