@@ -186,7 +186,9 @@ def ended(test, scratch):
 
     for number, kill, whom in ((signal.SIGINT, os.kill, 'it'), (signal.SIGKILL, os.kill, 'it'),
                                (signal.SIGKILL, os.killpg, 'its job')):
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=scratch.env, start_new_session=True) as process:
+        # Who was started in the background may have SIGINT ignored.
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=scratch.env, start_new_session=True,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
             process.stdout.readline()
             kill(process.pid, number)
         test.ok(process.returncode == -number and until_empty(scratch.tmp),
