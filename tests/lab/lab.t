@@ -14,6 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import lab
 import tap
 import vm
 
@@ -48,7 +49,7 @@ class Terminal:
         return self.until(PROMPT)
 
 
-def lab(t):
+def session(t):
     terminal = Terminal([os.path.join(vm.TOP, 'tests/lab/lab')])
     try:
         t.note(terminal.until(PROMPT))
@@ -67,8 +68,10 @@ def lab(t):
         os.write(terminal.fd, b'exit\n')
         t.note(terminal.until('what was recorded is in'))
         t.equal(terminal.process.wait(BOUND), 0, 'exit ends it, and all is well')
-    except (vm.Timeout, EOFError):
+    except (vm.Timeout, EOFError) as error:
         t.note(terminal.text[-16000:])
+        if 'its host ended without a word' in terminal.text:
+            raise lab.Died() from error
         raise
     finally:
         # With the QEMU that it started, which is of the same group.
@@ -82,4 +85,8 @@ def lab(t):
     t.note(check.stdout + check.stderr)
 
 
-tap.main(lab)
+def make_lab(t):
+    lab.twice(lambda: session(t))
+
+
+tap.main(make_lab)

@@ -22,7 +22,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 
 import tap
 import vm
@@ -55,37 +54,41 @@ class Lab(vm.Guest):
                    '-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap',
                    '-device', 'virtio-9p-pci,fsdev=root,mount_tag=root',
                    '-fsdev', 'local,id=share,path=%s,security_model=none,multidevs=remap' % self.share,
-                   '-device', 'virtio-9p-pci,fsdev=share,mount_tag=share', *extra])
+                   '-device', 'virtio-9p-pci,fsdev=share,mount_tag=share',
+                   '-d', 'cpu_reset', '-D', os.path.join(directory, 'resets'), *extra])
+        self.resets = os.path.join(directory, 'resets')
+
+    def report(self):
+        super().report()
+        print('# the last resets of its CPUs:\n#   ' + '\n#   '.join(text_of(self.resets)[-6000:].splitlines()), flush=True)
 
     def again(self, bound):
-        """Run this very program inside and print what it prints, as it does.
-
-        Return: its points, a Tap to go on with.
-        """
+        """Run this very program inside. Return: its exit status, and what it printed."""
         path = os.path.join(self.share, 'output')
         argv = [os.path.realpath(sys.argv[0]), *sys.argv[1:]]
-        points = tap.Tap()
-        with open(path, 'w+', errors='replace') as output:
-            self.start_sh('%s >%s 2>&1' % (shlex.join(argv), shlex.quote(path)))
-            end = time.monotonic() + bound
-            while True:
-                try:
-                    _, match = self.read_until(rb'HT-STATUS (\d+)\r?\n', 0.2)
-                except vm.Timeout:
-                    match = None
-                text = output.read()
-                print(text, end='', flush=True)
-                if match:
-                    break
-                if time.monotonic() > end:
-                    raise vm.Timeout('waited %d s for the test in the lab: %s' % (bound, self.serial()[-1500:]))
-            output.seek(0)
-            verdicts = re.findall(r'^(not )?ok\b', output.read(), re.M)
-        points.count, points.failed = len(verdicts), sum(bool(verdict) for verdict in verdicts)
-        status = int(match.group(1))
-        if bool(status) != bool(points.failed):
-            points.ok(False, 'the test in the lab ends well', 'status %d' % status)
-        return points
+        self.start_sh('%s >%s 2>&1' % (shlex.join(argv), shlex.quote(path)))
+        try:
+            _, match = self.read_until(rb'HT-STATUS (\d+)\r?\n', bound)
+        except (vm.Timeout, EOFError):
+            print('# so far:\n#   ' + '\n#   '.join(text_of(path).splitlines()), flush=True)
+            raise
+        return int(match.group(1)), text_of(path)
+
+    def is_dumb(self):
+        """Whether it ended without a word of its kernel: then its CPU failed it, which is QEMU's."""
+        return not re.search(r'Oops|BUG|[Pp]anic', self.serial())
+
+
+class Died(Exception):
+    """The host of the lab ended, and neither the test nor its kernel did that."""
+
+
+def text_of(path):
+    try:
+        with open(path, errors='replace') as file:
+            return file.read()
+    except FileNotFoundError:
+        return ''
 
 
 def initramfs(directory):
@@ -208,15 +211,47 @@ def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), file
         points = tap.Tap()
         tap.each(points, tests)
         sys.exit(1 if points.failed else 0)
-    directory = vm.scratch()
-    share = os.path.join(directory, 'share')
-    os.makedirs(share)
-    vm.initramfs(KERNEL, share, programs=programs, stock=stock, files=files)
-    if prepare:
-        prepare(share)
-    with Lab(directory, **options) as host:
-        host.ready(UP)
-        points = host.again(bound)
-        host.poweroff()
+
+    def run():
+        """Return: the points so far, and the directory that was shared."""
+        directory = vm.scratch()
+        share = os.path.join(directory, 'share')
+        os.makedirs(share)
+        vm.initramfs(KERNEL, share, programs=programs, stock=stock, files=files)
+        if prepare:
+            prepare(share)
+        with Lab(directory, **options) as host:
+            try:
+                host.ready(UP)
+                status, text = host.again(bound)
+            except EOFError as error:
+                if host.is_dumb():
+                    raise Died() from error
+                raise
+            host.poweroff()
+        print(text, end='', flush=True)
+        return points_of(status, text), share
+
+    points, share = twice(run)
     tap.each(points, after, share)
     sys.exit(points.done())
+
+
+def points_of(status, text):
+    """The points of a test that ran inside, a Tap to go on with."""
+    points = tap.Tap()
+    verdicts = re.findall(r'^(not )?ok\b', text, re.M)
+    points.count, points.failed = len(verdicts), sum(bool(verdict) for verdict in verdicts)
+    if bool(status) != bool(points.failed):
+        points.ok(False, 'the test in the lab ends well', 'status %d' % status)
+    return points
+
+
+def twice(run):
+    """Call RUN, and once more if the lab's host died under it: some do, without a word, and then
+    nothing was found out about what is tested."""
+    try:
+        return run()
+    except Died:
+        print("# again: the lab's host ended without a word", flush=True)
+        return run()

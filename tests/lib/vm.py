@@ -276,7 +276,11 @@ class Guest:
 
     def report(self):
         """Print what tells why a test failed with this guest: how QEMU is, its log, the console's end."""
-        status = self.process.poll()
+        try:
+            # it may be about to end
+            status = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            status = None
         parts = {'QEMU %s' % ('runs' if status is None else 'ended with status %d' % status): '',
                  'its log:': self.log()[-4000:], 'the console:': self.serial()[-8000:]}
         for title, text in parts.items():
