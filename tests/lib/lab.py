@@ -29,6 +29,7 @@ import vm
 KERNEL = '6.12'
 MODULES = ('9p', '9pnet_virtio', 'overlay')
 SHARE = os.environ.get('HYPERTRACE_LAB')    # set inside
+DUMB = 'its host ended without a word'
 UP = 400    # seconds for the host to come up: far above what it takes
 
 
@@ -42,6 +43,7 @@ class Lab(vm.Guest):
     def __init__(self, directory, cpus=2, memory='5G', append='', extra=(), terminal=None):
         self.share = os.path.join(directory, 'share')
         os.makedirs(self.share, exist_ok=True)
+        self.resets = os.path.join(directory, 'resets')
         kernel = os.path.realpath(os.path.join(vm.BUILD, 'kernel-' + KERNEL))
         # mitigations and checks of the TSC against slower clocks are nothing but time lost here
         line = ('console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable clocksource=tsc mitigations=off '
@@ -55,8 +57,7 @@ class Lab(vm.Guest):
                    '-device', 'virtio-9p-pci,fsdev=root,mount_tag=root',
                    '-fsdev', 'local,id=share,path=%s,security_model=none,multidevs=remap' % self.share,
                    '-device', 'virtio-9p-pci,fsdev=share,mount_tag=share',
-                   '-d', 'cpu_reset', '-D', os.path.join(directory, 'resets'), *extra])
-        self.resets = os.path.join(directory, 'resets')
+                   '-d', 'cpu_reset', '-D', self.resets, *extra])
 
     def report(self):
         super().report()
@@ -253,5 +254,5 @@ def twice(run):
     try:
         return run()
     except Died:
-        print("# again: the lab's host ended without a word", flush=True)
+        print('# again: ' + DUMB, flush=True)
         return run()

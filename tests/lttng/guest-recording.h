@@ -226,18 +226,24 @@ static inline void guest_ini(const char *vm, int pid)
 	scratch_put(path, text, -1);
 }
 
+/* Its clock, @second seconds after the beginning. Return: that moment. */
+static inline uint64_t guest_clock(struct builder_file *file, uint64_t second)
+{
+	uint64_t host = GUEST_BEGIN + second * 1000000000;
+
+	builder_clock(file, guest_counter(host), host,
+		      second ? VHT_CLOCK_REASON_PERIODIC : VHT_CLOCK_REASON_START);
+	return host;
+}
+
 /* The VM's own stream: its clock, once a second. */
 static inline void guest_vmm(const char *name)
 {
 	struct builder_file file = builder_file(0, VHT_SOURCE_VMM, VHT_CPU_NONE,
 						VHT_CLOCK_HOST_MONOTONIC);
 
-	for (uint64_t i = 0; i < 10; i++) {
-		uint64_t host = GUEST_BEGIN + i * 1000000000;
-
-		builder_clock(&file, guest_counter(host), host,
-			      i ? VHT_CLOCK_REASON_PERIODIC : VHT_CLOCK_REASON_START);
-	}
+	for (uint64_t i = 0; i < 10; i++)
+		guest_clock(&file, i);
 	builder_write(&file, name);
 }
 
