@@ -20,6 +20,7 @@ Times in the lab are TCG's. Counts, order and what the hypervisor does are not.
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -29,8 +30,9 @@ import vm
 KERNEL = '6.12'
 MODULES = ('9p', '9pnet_virtio', 'overlay')
 SHARE = os.environ.get('HYPERTRACE_LAB')    # set inside
-DUMB = 'its host ended without a word'
-UP = 400    # seconds for the host to come up: far above what it takes
+# Seconds, far above what it takes: for the host to come up, for a test in it, and more for what
+# is left to the host when that test's time is over.
+UP, BOUND, LAST_WORDS = 400, 600, 100
 
 
 class Lab(vm.Guest):
@@ -47,7 +49,7 @@ class Lab(vm.Guest):
         kernel = os.path.realpath(os.path.join(vm.BUILD, 'kernel-' + KERNEL))
         # mitigations and checks of the TSC against slower clocks are nothing but time lost here
         line = ('console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable clocksource=tsc mitigations=off '
-                'nowatchdog rdinit=/lab lab.top=%s lab.share=%s lab.kernel=%s %s%s' % (
+                'nowatchdog unknown_nmi_panic panic_print=0x41 rdinit=/lab lab.top=%s lab.share=%s lab.kernel=%s %s%s' % (
                     vm.TOP, self.share, kernel, 'lab.terminal=%s ' % terminal if terminal else '', append))
         super().__init__(
             directory, name='lab', kernel=KERNEL, cpus=cpus, memory=memory, accelerator='tcg', has_device=False,
@@ -60,11 +62,22 @@ class Lab(vm.Guest):
                    '-d', 'cpu_reset', '-D', self.resets, *extra])
 
     def report(self):
+        if self.alive():
+            self.ask()
         super().report()
         print('# the last resets of its CPUs:\n#   ' + '\n#   '.join(text_of(self.resets)[-6000:].splitlines()), flush=True)
 
+    def ask(self):
+        """Let its kernel say on the console what all CPUs and tasks do: it panics on an NMI."""
+        try:
+            print('# its CPUs:\n#   ' + '\n#   '.join(self.qmp.hmp('info registers -a').splitlines()), flush=True)
+            self.qmp.call('inject-nmi')
+            self.wait_end(60)
+        except (OSError, EOFError, vm.Timeout) as error:
+            print('# it does not tell what its CPUs do: %s' % error, flush=True)
+
     def again(self, bound):
-        """Run this very program inside. Return: its exit status, and what it printed."""
+        """Run this very program inside, and print what it prints. Return: its points, a Tap to go on with."""
         path = os.path.join(self.share, 'output')
         argv = [os.path.realpath(sys.argv[0]), *sys.argv[1:]]
         self.start_sh('%s >%s 2>&1' % (shlex.join(argv), shlex.quote(path)))
@@ -73,15 +86,9 @@ class Lab(vm.Guest):
         except (vm.Timeout, EOFError):
             print('# so far:\n#   ' + '\n#   '.join(text_of(path).splitlines()), flush=True)
             raise
-        return int(match.group(1)), text_of(path)
-
-    def is_dumb(self):
-        """Whether it ended without a word of its kernel: then its CPU failed it, which is QEMU's."""
-        return not re.search(r'Oops|BUG|[Pp]anic', self.serial())
-
-
-class Died(Exception):
-    """The host of the lab ended, and neither the test nor its kernel did that."""
+        text = text_of(path)
+        print(text, end='', flush=True)
+        return points_of(int(match.group(1)), text)
 
 
 def text_of(path):
@@ -198,7 +205,7 @@ class HostEvent:
             return match.group(1)
 
 
-def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), files=(), **options):
+def main(*tests, prepare=None, after=(), programs=(), stock=(), files=(), **options):
     """Run tests in a lab of their own, and exit with their status.
 
     prepare     called outside with the directory that is shared, before the lab starts:
@@ -209,31 +216,23 @@ def main(*tests, prepare=None, after=(), bound=3000, programs=(), stock=(), file
     options     those of Lab
     """
     if SHARE:
+        tap.heed(signal.SIGALRM)
+        signal.alarm(BOUND)
         points = tap.Tap()
         tap.each(points, tests)
         sys.exit(1 if points.failed else 0)
 
-    def run():
-        """Return: the points so far, and the directory that was shared."""
-        directory = vm.scratch()
-        share = os.path.join(directory, 'share')
-        os.makedirs(share)
-        vm.initramfs(KERNEL, share, programs=programs, stock=stock, files=files)
-        if prepare:
-            prepare(share)
-        with Lab(directory, **options) as host:
-            try:
-                host.ready(UP)
-                status, text = host.again(bound)
-            except EOFError as error:
-                if host.is_dumb():
-                    raise Died() from error
-                raise
-            host.poweroff()
-        print(text, end='', flush=True)
-        return points_of(status, text), share
-
-    points, share = twice(run)
+    tap.heed(signal.SIGTERM)
+    directory = vm.scratch()
+    share = os.path.join(directory, 'share')
+    os.makedirs(share)
+    vm.initramfs(KERNEL, share, programs=programs, stock=stock, files=files)
+    if prepare:
+        prepare(share)
+    with Lab(directory, **options) as host:
+        host.ready(UP)
+        points = host.again(BOUND + LAST_WORDS)
+        host.poweroff()
     tap.each(points, after, share)
     sys.exit(points.done())
 
@@ -246,13 +245,3 @@ def points_of(status, text):
     if bool(status) != bool(points.failed):
         points.ok(False, 'the test in the lab ends well', 'status %d' % status)
     return points
-
-
-def twice(run):
-    """Call RUN, and once more if the lab's host died under it: some do, without a word, and then
-    nothing was found out about what is tested."""
-    try:
-        return run()
-    except Died:
-        print('# again: ' + DUMB, flush=True)
-        return run()

@@ -29,6 +29,12 @@ ok "no plan fails" run e 'echo ok 1' "1 passed, 1 failed, 0 skipped" 1
 ok "a crash fails" run f 'echo ok 1; echo 1..1; kill -SEGV $$' "1 passed, 1 failed, 0 skipped" 1
 ok "a test that does not end fails" run g '# timeout: 1
 echo ok 1; echo 1..1; exec sleep 30' "1 passed, 1 failed, 0 skipped" 1
+last_words() {
+	run "$@" && grep -q '| # last words' "$tap_dir/run"
+}
+ok "and can tell before how far it came" last_words i '# timeout: 1
+trap "echo \"# last words\"; exit 0" TERM; echo ok 1; echo 1..1; sleep 30 & wait' \
+	"1 passed, 1 failed, 0 skipped" 1
 ok "skipping all is not passing" run h 'echo "1..0 # SKIP nothing here"' \
 	"0 passed, 0 failed, 1 skipped" 1
 done_testing

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """TAP for tests in Python: a point is a check that says what it found."""
 
+import signal
 import sys
 import traceback
 
@@ -49,8 +50,20 @@ def each(tap, tests, *arguments):
                    ''.join(traceback.format_exception(type(error), error, error.__traceback__)))
 
 
+class Ended(BaseException):
+    """The time of the test program is over: guests that it leaves now tell how they are."""
+
+
+def heed(number):
+    """Let a signal end the program by way of its with-blocks."""
+    def end(*_):
+        raise Ended(signal.Signals(number).name)
+    signal.signal(number, end)
+
+
 def run(*tests):
     """Run test functions. Return: the exit status of the program."""
+    heed(signal.SIGTERM)
     tap = Tap()
     each(tap, tests)
     return tap.done()
