@@ -38,9 +38,7 @@ CONFIGS = {
     'direct-dracut-1': {'boot': 'direct', 'firmware': 'seabios', 'cpus': 1, 'initramfs': 'dracut'},
     'grub-seabios-4': {'boot': 'grub', 'firmware': 'seabios', 'cpus': 4},
     'grub-ovmf-1': {'boot': 'grub', 'firmware': 'ovmf', 'cpus': 1},
-    # With a thread for each of four CPUs TCG was seen, with OVMF and not often, to leave one of
-    # them without a timer's interrupt from its first moment on, long before there is any driver.
-    'grub-ovmf-4': {'boot': 'grub', 'firmware': 'ovmf', 'cpus': 4, 'is_single_thread': True},
+    'grub-ovmf-4': {'boot': 'grub', 'firmware': 'ovmf', 'cpus': 4},
 }
 
 # What the boot report reads.
@@ -86,15 +84,12 @@ class Made:
             return {int(cpu): counts for cpu, counts in json.load(file).items()}
 
 
-def record(out, kernel='6.12', append='', events=None, is_single_thread=False, **options):
+def record(out, kernel='6.12', append='', events=None, **options):
     """Record one boot of the systemd guest, from the start of the VM to its power-off.
 
     Makes the directory OUT as described above. OPTIONS are those of vm.SystemdGuest;
-    EVENTS replaces what is traced from the kernel's start on; IS_SINGLE_THREAD lets one
-    thread play all CPUs, where QEMU plays them.
+    EVENTS replaces what is traced from the kernel's start on.
     """
-    if is_single_thread and vm.accel(kernel) == 'tcg':
-        options['accelerator'] = 'tcg,thread=single'
     directory = vm.scratch()
     os.makedirs(out)
     trace = TRACE[kernel].replace(EVENTS, events or EVENTS)
