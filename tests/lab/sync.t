@@ -13,7 +13,8 @@ reading. So then one time in an absence of a vCPU may be of while another one ra
 
 The judge here reads the exported CTF with Debian's babeltrace2 and knows of the
 vCPUs what the guest's /proc/cpuinfo says, not what our tools say. `hypertrace check`
-has to come to the same.
+has to come to the same, and `hypertrace info` to tell which vCPU is which as guest and
+QEMU do.
 """
 
 import bisect
@@ -49,7 +50,7 @@ class Phases:
         ids = [int(value) for value in re.findall(r'^apicid\s*: (\d+)', self.guest.sh('cat /proc/cpuinfo'), re.M)]
         begin = time.monotonic_ns()
         self.guest.sh('workload syscalls %d %s' % (CALLS, ' '.join(map(str, range(cpus)))), bound=300)
-        self.found.append({'name': name, 'begin': begin, 'end': time.monotonic_ns(), 'ids': ids})
+        self.found.append({'name': name, 'begin': begin, 'end': time.monotonic_ns(), 'ids': ids, 'vcpus': vcpus(self.guest)})
 
 
 def trace_on(guest):
@@ -60,6 +61,16 @@ def trace_on(guest):
 def plug(guest, where, name):
     guest.qmp.call('device_add', driver='host-x86_64-cpu', id=name, **{
         'socket-id': where[0], 'core-id': 0, 'thread-id': where[1]})
+
+
+def vcpus(guest):
+    """What QEMU tells of its vCPUs: [index, APIC id, thread] of each."""
+    found = []
+    for cpu in guest.qmp.call('query-cpus-fast'):
+        # one core a socket, and two bits for its threads
+        apic_id = 4 * cpu['props']['socket-id'] + cpu['props']['thread-id']
+        found.append([cpu['cpu-index'], apic_id, cpu['thread-id']])
+    return sorted(found)
 
 
 def crosswise(guest):
@@ -206,6 +217,21 @@ def is_carried(ran, vcpu, ns, bound, seen):
     return others and seen.setdefault((vcpu, absence), ns) == ns
 
 
+def judge_map(t, info, phases):
+    """Which vCPU is which: as QEMU says, and the guest, in each of its lives."""
+    told = [[int(value) for value in line] for line in re.findall(r'^ +vCPU (\d+) +id (\d+), thread (\d+),', info, re.M)]
+    t.equal(sorted(told), phases[-1]['vcpus'], "vCPUs with the APIC ids and threads that QEMU tells")
+    index = {apic_id: number for number, apic_id, _ in phases[-1]['vcpus']}
+    lives = re.findall(r'^ +CPUs: +(.*)$', info, re.M)
+    ends = ('savevm', 'loadvm', 'a reset')
+    t.equal(len(lives), len(ends), 'three lives of the guest')
+    for line, name in zip(lives, ends):
+        ids = next(phase['ids'] for phase in phases if phase['name'] == name)
+        found = dict(re.findall(r'(\d+) is vCPU (\d+)', line))
+        t.equal(found, {str(cpu): str(index[apic_id]) for cpu, apic_id in enumerate(ids)},
+                "at the end of %s: the guest's CPUs are the vCPUs of their APIC ids" % name)
+
+
 def judge(t, share):
     recording = os.path.join(share, 'recording')
     with open(os.path.join(share, 'phases')) as file:
@@ -215,6 +241,7 @@ def judge(t, share):
     t.equal(check.returncode, 0, 'hypertrace check finds the recording whole')
     info = vm.tool('info', recording).stdout
     t.note(info)
+    judge_map(t, info, phases)
     bound = max(int(value) for value in re.findall(r'times: [^,]*, within (\d+) ns', info))
     t.ok(bound < 100000, 'the bound says something', bound)
     trace = os.path.join(share, 'ctf')
@@ -241,6 +268,8 @@ def judge(t, share):
         if wrong:
             t.note('largest: %s ns, bound %d ns' % (max(wrong), bound))
     t.ok(total >= 100000, '%d guest events were judged' % total)
+    judged = re.search(r'stays in the guest: (\d+) judged, 0 not, 0 violations', check.stdout)
+    t.ok(judged and int(judged.group(1)) >= total, 'by hypertrace check, too', check.stdout)
 
 
 def epoch(trace):
