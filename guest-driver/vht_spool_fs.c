@@ -68,7 +68,7 @@ static struct inode *vht_spool_new_inode(struct super_block *super, const struct
 	return inode;
 }
 
-static struct inode *vht_spool_new_file(struct inode *dir, struct dentry *dentry, umode_t mode)
+static struct inode *vht_spool_new_file(struct inode *dir, umode_t mode)
 {
 	struct vht_spool_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 	struct inode *inode;
@@ -84,7 +84,6 @@ static struct inode *vht_spool_new_file(struct inode *dir, struct dentry *dentry
 	inode->i_fop = &vht_spool_file_ops;
 	inode->i_private = file;
 	file->number = atomic64_inc_return(&vht_spool_number);
-	file->dentry = dentry;
 	mutex_lock(&vht_spool_lock);
 	list_add_tail(&file->link, &vht_spool_files);
 	mutex_unlock(&vht_spool_lock);
@@ -113,10 +112,14 @@ static int vht_spool_create(struct vht_idmap *idmap, struct inode *dir, struct d
 
 	if (!vht_spool_fits(dentry))
 		return -ENAMETOOLONG;
-	inode = vht_spool_new_file(dir, dentry, mode);
+	inode = vht_spool_new_file(dir, mode);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	vht_make_persistent(dentry, inode);
+	/* Only now: whoever renames a directory above meanwhile finds a name with an inode, or none. */
+	mutex_lock(&vht_spool_lock);
+	vht_spool_file(inode)->dentry = dentry;
+	mutex_unlock(&vht_spool_lock);
 	vht_spool_send(&call, dentry, VHT_SPOOL_CREATED, 0, NULL, 0);
 	return 0;
 }
