@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "decode/clean.h"
 #include "decode/decoder.h"
 #include "decode/text.h"
 #include "error.h"
@@ -309,14 +310,18 @@ static void view_keep(struct view *view)
 		g_free(g_queue_pop_head(&view->kept));
 }
 
+/* Names and fields are the guest's: none may end the line, or drive a terminal. */
 static void view_item(struct view *view, const struct decoder_item *item)
 {
+	size_t begin = view->text.used;
+
 	view_time(view, item);
 	view_place(view, item);
 	if (item->kind == DECODER_EVENT)
 		view_event(view, item);
 	else
 		view_lost(view, item);
+	clean_text(view->text.data + begin, view->text.used - begin);
 	text_bytes(&view->text, "\n", 1);
 	if (view->tail >= 0)
 		view_keep(view);

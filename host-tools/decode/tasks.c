@@ -8,6 +8,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "clean.h"
+
 #define DIRECT	65536
 /* A guest may make up pids; so many beyond DIRECT are remembered. */
 #define MAX_TASKS	(1 << 20)
@@ -78,6 +80,7 @@ void tasks_set(struct tasks *tasks, int32_t pid, const char *name, size_t size)
 		return;
 	memcpy(task->name, name, size);
 	task->name[size] = 0;
+	clean_text(task->name, size);
 }
 
 void tasks_add(struct tasks *tasks, const char *text, size_t size)

@@ -31,7 +31,7 @@ void tasks_add(struct tasks *tasks, const char *text, size_t size);
  * tasks_set - a task has this name from now on
  * @tasks: the list
  * @pid: of the task (the kernel's pid, user space's tid)
- * @name: need not end with a NUL
+ * @name: need not end with a NUL; control characters become '?' (clean_text())
  * @size: bytes of it
  */
 void tasks_set(struct tasks *tasks, int32_t pid, const char *name, size_t size);

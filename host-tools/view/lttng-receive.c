@@ -48,7 +48,7 @@ static bool is_possible(const struct lttng_record *record)
 	       record->fields_size <= LTTNG_RECORD_MAX_FIELDS;
 }
 
-/* It must not drive a terminal. */
+/* No sender has ASCII's control characters in it. */
 static bool is_plain(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)

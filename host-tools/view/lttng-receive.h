@@ -46,8 +46,8 @@ void lttng_receiver_fini(struct lttng_receiver *receiver);
  * @receiver: the receiver
  * @record: set to it; of its kind and its sizes is none that cannot be
  * @name: set to its name, "" for a loss
- * @fields: set to its text, @record->fields_size bytes. Neither has control
- *	characters; both until the next call
+ * @fields: set to its text, @record->fields_size bytes. Neither has ASCII's
+ *	control characters; both until the next call
  * Return: what came; only a record sets anything.
  */
 enum lttng_received lttng_receive(struct lttng_receiver *receiver, struct lttng_record *record,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "decode/clean.h"
 #include "decode/text.h"
 #include "export/graph.h"
 #include "export/lttng-guest.h"
@@ -75,9 +76,7 @@ static uint32_t put_name(struct text *text, const char *name)
 	size_t begin = text->used, size = strnlen(name, LTTNG_RECORD_MAX_NAME - 1);
 
 	text_bytes(text, name, size);
-	for (size_t at = begin; at < text->used; at++)
-		if (g_ascii_iscntrl(text->data[at]))
-			text->data[at] = '?';
+	clean_text(text->data + begin, size);
 	text_bytes(text, "", 1);
 	return size + 1;
 }

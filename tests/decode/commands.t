@@ -332,9 +332,96 @@ def trace_properties(test, scratch):
     test.ok(offset and offset.group(1) == '1700000000', 'the clock has its offset')
 
 
+# What a hostile guest may send: recordings written packet by packet.
+
+COMMON = ('\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n'
+          '\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n')
+METADATA, FTRACE = 2, 1
+META_FORMAT, META_TASKS, META_PRINTK_FORMATS = 5, 7, 8
+EVENT_ID = 9
+
+
+def packet(kind, stream, content, events=0):
+    size = (128 + len(content) + 127) // 128 * 128
+    cpu = 0xffffffff if kind == METADATA else 0
+    head = struct.pack('<IHHIIIIIIQQQQQQ', 0x54485650, 128, kind, stream, cpu, 1, 1, 0, 0,
+                       0, size, len(content), 1000, 2000, events)
+    return (head.ljust(128, b'\0') + content).ljust(size, b'\0')
+
+
+def meta(kind, payload):
+    return struct.pack('<IIQ', kind, len(payload), 0) + payload + bytes(-len(payload) % 8)
+
+
+def event_format(system, name, fields, shown='""'):
+    """FIELDS: the type with the name, the offset, and the size of each."""
+    lines = ''.join('\tfield:%s;\toffset:%d;\tsize:%d;\tsigned:0;\n' % field for field in fields)
+    text = 'name: %s\nID: %d\nformat:\n%s\n%s\nprint fmt: %s\n' % (name, EVENT_ID, COMMON, lines,
+                                                                shown)
+    return meta(META_FORMAT, system.encode() + b'\0' + text.encode())
+
+
+def hostile_recording(path, metadata, *events):
+    """EVENTS: the pid and the fields of each, of EVENT_ID; the fields begin at 8."""
+    ring = b''
+    for pid, fields in events:
+        data = struct.pack('<HHi', EVENT_ID, 0, pid) + fields
+        data += bytes(-len(data) % 4)
+        ring += (struct.pack('<I', len(data) // 4) if len(data) <= 112 else
+                 struct.pack('<II', 0, len(data) + 4)) + data
+    guest = os.path.join(path, 'vm', '1.1')
+    os.makedirs(guest)
+    for name, content in (
+            ('recording.ini', b'[recording]\nversion=1\ntool=test\nboot_id=\nhostname=h\nrelease=r\n'
+             b'start_mono_ns=1\nstart_real_ns=1\n'),
+            ('vm/vm.ini', b'[vm]\nname=vm\nuuid=\nvmm=none\npid=1\nstart_mono_ns=1\n'
+             b'start_real_ns=1\ncounter_kind=0\ncounter_hz=0\nregion_size=1\n'),
+            ('vm/1.1/metadata', packet(METADATA, 32, metadata)),
+            ('vm/1.1/ftrace.x-cpu0', packet(FTRACE, 33, struct.pack('<QQ', 1000, len(ring)) + ring,
+                                            len(events)))):
+        with open(os.path.join(path, name), 'wb') as f:
+            f.write(content)
+    return path
+
+
+def view_bytes(*argv):
+    """The lines of a hostile recording: it must not take long, nor much."""
+    done = subprocess.run([TOOL, 'view', *argv], capture_output=True, check=False, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def control_bytes(test, scratch):
+    """Names and texts that would end a line, or drive a terminal."""
+    metadata = meta(META_TASKS, b'7 \x1b]0;p\x07\x1b[31mX\n9 \xc2\x9b\xc3\xa4\x9c\n')
+    metadata += event_format('sched', 'sched_switch', (
+        ('char prev_comm[16]', 8, 16), ('pid_t prev_pid', 24, 4), ('char next_comm[16]', 28, 16),
+        ('pid_t next_pid', 44, 4), ('char text[8]', 48, 8)))
+
+    def switch(prev, prev_pid, following, next_pid, text):
+        return struct.pack('<16si16si8s', prev, prev_pid, following, next_pid, text)
+
+    path = hostile_recording(
+        os.path.join(scratch, 'control'), metadata,
+        (7, switch(b'', 0, b'a\nb\xc2\x9b31m\x7f', 8, b'\xc2\x9b1m')),
+        (8, switch(b'', 0, b'', 0, b'\xc3\xa4\x90')), (9, switch(b'', 0, b'', 0, b'plain')))
+    got = view_bytes('--raw', path)
+    want = (b'?]0;p??[31mX-7 sched_switch: ', b'text = "??1m" }',
+            b'a?b??31m?-8 sched_switch: ', b'text = "\xc3\xa4?" }',
+            b'??\xc3\xa4?-9 sched_switch: ', b'text = "plain" }')
+    lines = got.split(b'\n')
+    test.ok(len(lines) == 4 and not lines[-1] and
+            all(want[2 * i] in lines[i] and lines[i].endswith(want[2 * i + 1]) for i in range(3)),
+            'view cleans names and texts of a guest', got)
+    test.ok(not re.search('[\0-\x09\x0b-\x1f\x7f-\x9f\ufffd]', got.decode(errors='replace')),
+            'no control character is left', got)
+    test.equal(view_bytes('--raw', '--tail', '9', path), got, 'nor with --tail')
+
+
 def commands(test):
     with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
-        for part in (choice, refuse, losses, two_vms, host, host_ctf, trace_properties):
+        for part in (choice, refuse, losses, two_vms, host, host_ctf, trace_properties,
+                     control_bytes):
             part(test, scratch)
 
 

@@ -3,6 +3,7 @@
 #include "../host/tap.h"
 
 #include "builder.h"
+#include "decode/clean.h"
 #include "decode/decoder.h"
 #include "decode/guest.h"
 #include "decode/symbols.h"
@@ -114,6 +115,54 @@ static void test_tasks(void)
 	   !strcmp(tasks_get(guest->tasks, -5), "<...>"), "unknown ones");
 	tasks_set(guest->tasks, 1, "systemd-with-a-long-name", 24);
 	ok(!strcmp(tasks_get(guest->tasks, 1), "systemd-with-a-"), "a new name, of the kernel's length");
+	tasks_set(guest->tasks, 1, "a\nb\033c\302\233d", 8);
+	ok(!strcmp(tasks_get(guest->tasks, 1), "a?b?c??d"), "a name that would drive a terminal");
+	tasks_add(guest->tasks, "7 \033[31m\177\n", 9);
+	ok(!strcmp(tasks_get(guest->tasks, 7), "?[31m?"), "and one of a list");
+}
+
+static bool cleans(const char *bytes, const char *want)
+{
+	size_t size = strlen(bytes);
+	bool good = true;
+
+	/* wherever it stands in what is looked at at once */
+	for (size_t before = 0; before < 20; before++) {
+		g_autofree char *plain = g_strnfill(before, '~');
+		g_autofree char *text = g_strconcat(plain, bytes, " plain text~", NULL);
+		g_autofree char *clean = g_strconcat(plain, want, " plain text~", NULL);
+
+		clean_text(text, strlen(text));
+		good = good && !strcmp(text, clean);
+	}
+	return good && size == strlen(want);
+}
+
+static void test_cleaning(void)
+{
+	char all[256], rest[] = "\302\233";
+	bool good = true;
+
+	for (unsigned int i = 0; i < sizeof(all); i++)
+		all[i] = (char)i;
+	for (unsigned int i = 0; i < sizeof(all); i++) {
+		char one[9] = "12345678";
+
+		one[i % 8] = (char)i;
+		clean_text(one, 8);
+		good = good && one[i % 8] == (i < 32 || (i >= 127 && i < 160) ? '?' : (char)i);
+	}
+	clean_text(all, sizeof(all));
+	for (unsigned int i = 0; i < sizeof(all); i++)
+		good = good && (unsigned char)all[i] == (i < 32 || (i >= 127 && i < 160) ? '?' : i);
+	ok(good, "single bytes: controls, and those of eight bits");
+	ok(cleans("\302\233", "??") && cleans("\302\200\302\237", "????"), "C1 controls of UTF-8");
+	ok(cleans("\302\240\303\244\342\202\254\360\237\230\200",
+		  "\302\240\303\244\342\202\254\360\237\230\200"), "other characters stay");
+	ok(cleans("\342\202", "\342?") && cleans("\302", "\302") && cleans("\300\233", "\300?"),
+	   "what is no UTF-8");
+	clean_text(rest, 1);
+	ok(!strcmp(rest, "\302\233"), "and nothing behind the end");
 }
 
 static void test_values(void)
@@ -245,6 +294,7 @@ int main(void)
 	make_guest();
 	test_symbols();
 	test_tasks();
+	test_cleaning();
 	test_values();
 	test_messages();
 	test_times();
