@@ -4,21 +4,15 @@
 
 #include <string.h>
 
+#include "decode/clean.h"
+
 #define FORMAT_VERSION	1
 
 char *render_clean(const char *text)
 {
 	char *valid = g_utf8_make_valid(text, -1);
 
-	for (char *at = valid; *at; at = g_utf8_next_char(at)) {
-		gunichar c = g_utf8_get_char(at);
-
-		/* the C1 controls are two bytes each */
-		if (c < 0x20 || c == 0x7f)
-			*at = '?';
-		else if (c >= 0x80 && c < 0xa0)
-			at[0] = at[1] = '?';
-	}
+	clean_text(valid, strlen(valid));
 	return valid;
 }
 
