@@ -13,6 +13,11 @@
 
 #define INITIAL_SIZE	(1 << 17)
 #define NUMBER_ROOM	24	/* bytes that any number fits in */
+/*
+ * Columns that a printk's width or precision fills. A kernel takes widths of millions, and
+ * cuts the line after a few KB; none asks for more than the digits of a number and some room.
+ */
+#define MAX_PADDING	64
 
 void text_init(struct text *text)
 {
@@ -334,22 +339,43 @@ static const char *take_argument_text(struct arguments *args, uint32_t *length)
 	return at;
 }
 
+/* The columns that a width or precision asks for; @p is moved behind it. */
+static int take_columns(const char **p, const char *end)
+{
+	int columns = 0;
+
+	for (; *p < end && g_ascii_isdigit(**p); (*p)++)
+		columns = MIN(columns * 10 + (**p - '0'), MAX_PADDING);
+	return columns;
+}
+
 /* A number by the flags, width and precision that the format has: [@p, @end). */
 static void text_converted(struct text *text, const char *p, const char *end, char conversion,
 			   uint64_t value)
 {
-	char spec[16], out[64];
-	size_t size = MIN(end - p, 8);
+	static const char flags[] = "-+ #0";
+	char spec[16] = "%", out[MAX_PADDING + NUMBER_ROOM];
+	int width, precision = -1;
+	const char *digits = p;
+	size_t size = 1;
 
-	spec[0] = '%';
-	memcpy(spec + 1, p, size);
-	memcpy(spec + 1 + size, "ll", 2);
-	spec[3 + size] = conversion;
-	spec[4 + size] = 0;
-	/* Only flags and digits got into the format; what is too wide is cut. */
+	for (; digits < end && strchr(flags, *digits); digits++)
+		;
+	/* each once, however often it is there */
+	for (const char *flag = flags; *flag; flag++)
+		if (memchr(p, *flag, digits - p))
+			spec[size++] = *flag;
+	memcpy(spec + size, "*.*ll", 5);
+	spec[size + 5] = conversion;
+	width = take_columns(&digits, end);
+	if (digits < end && *digits == '.') {
+		digits++;
+		precision = take_columns(&digits, end);
+	}
+	/* Nothing of the guest got into the format but flags. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	g_snprintf(out, sizeof(out), spec, (long long)value);
+	g_snprintf(out, sizeof(out), spec, width, precision, (long long)value);
 #pragma GCC diagnostic pop
 	text_string(text, out);
 }

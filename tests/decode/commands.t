@@ -418,10 +418,30 @@ def control_bytes(test, scratch):
     test.equal(view_bytes('--raw', '--tail', '9', path), got, 'nor with --tail')
 
 
+def bprint_recording(path, texts, fields, count=1):
+    """COUNT times trace_printk() with the first of TEXTS, which are at 0x1000, 0x1001..."""
+    metadata = meta(META_PRINTK_FORMATS, b''.join(b'%#x : "%s"\n' % (0x1000 + i, text)
+                                                  for i, text in enumerate(texts)))
+    metadata += event_format('ftrace', 'bprint', (
+        ('unsigned long ip', 8, 8), ('const char * fmt', 16, 8), ('u32 buf[]', 24, 0)),
+        '"%ps: %s", (void *)REC->ip, REC->fmt')
+    return hostile_recording(path, metadata, *[(7, struct.pack('<QQ', 0, 0x1000) + fields)] * count)
+
+
+def wide_printk(test, scratch):
+    """A format that asks for a hundred million columns, many times."""
+    path = bprint_recording(os.path.join(scratch, 'wide'), [b'%99999999d' * 90 + b'%.99999999x|'],
+                            struct.pack('<I', 5), count=20)
+    got = view_bytes(path)
+    test.ok(got.count(b'message = "%s" }\n' % (b'%64d' % 5 + (b'%64d' % 0) * 89 + b'0' * 64 +
+                                              b'|')) == 20,
+            'a printk that is too wide is made narrow', got)
+
+
 def commands(test):
     with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
         for part in (choice, refuse, losses, two_vms, host, host_ctf, trace_properties,
-                     control_bytes):
+                     control_bytes, wide_printk):
             part(test, scratch)
 
 

@@ -64,7 +64,9 @@ static void make_guest(void)
 		"0xffffffff82000000 : \"%d of %s: %llx %pS %c %u%% %08x\\n\"\n"
 		"0xffffffff82000100 : \"plain text\"\n"
 		"0xffffffff82000200 : \"%s\"\n"
-		"0xffffffff82000300 : \"%\"\n";
+		"0xffffffff82000300 : \"%\"\n"
+		"0xffffffff82000400 : \"%3d|%-5u|%+.3d|%#-0x|%05d|%0000000000000005d|% +d\"\n"
+		"0xffffffff82000500 : \"%99999999999999999999d|%.4294967301o|%-100.2X|\"\n";
 
 	builder_meta(&metadata, VHT_META_SYMBOLS, symbols, sizeof(symbols) - 1);
 	builder_meta(&metadata, VHT_META_PRINTK_FORMATS, formats, sizeof(formats) - 1);
@@ -214,6 +216,29 @@ static void test_values(void)
 		 "{ ip = 0xFFFFFFFF81001234, ip_symbol = \"vfs_read+0x234\" }"), "an address");
 }
 
+/* Of a binary printk: what it prints with such arguments. */
+static bool prints(struct event_class *class, uint64_t format, const void *args, size_t size,
+		   const char *want)
+{
+	uint8_t event[64] = { 0 };
+	struct decoder_item item = { .stream = &stream, .data = event, .size = 16 + size,
+				     .class = class };
+	struct text text;
+	bool same;
+
+	format = GUINT64_TO_LE(format);
+	memcpy(event + 8, &format, 8);
+	memcpy(event + 16, args, size);
+	text_init(&text);
+	text_message(&text, &item);
+	text_bytes(&text, "", 1);
+	same = !strcmp(text.data, want);
+	if (!same)
+		printf("# %s\n", text.data);
+	text_fini(&text);
+	return same;
+}
+
 static void test_messages(void)
 {
 	struct {
@@ -252,6 +277,13 @@ static void test_messages(void)
 		g_free(copy);
 	}
 	ok(good, "with too few arguments it stays inside the event");
+	ok(prints(class, 0xffffffff82000400, "\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5\0\0\0\6\0\0\0\7\0\0",
+		  28, "  1|2    |+003|0x4|00005|00006|+7"), "flags, width and precision");
+	ok(prints(class, 0xffffffff82000500, "\xff\xff\xff\xff\1\0\0\0\2\0\0", 12,
+		  "                                                              -1|"
+		  "0000000000000000000000000000000000000000000000000000000000000001|"
+		  "02                                                              |"),
+	   "no more columns than make sense");
 	class = parse("ftrace", "bputs", 7,
 		      "\tfield:unsigned long ip;\toffset:0;\tsize:8;\tsigned:0;\n"
 		      "\tfield:const char * str;\toffset:8;\tsize:8;\tsigned:0;\n", "\"%ps: %s\"");
