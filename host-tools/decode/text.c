@@ -12,6 +12,7 @@
 #include "symbols.h"
 
 #define INITIAL_SIZE	(1 << 17)
+#define CUT		"..."
 #define NUMBER_ROOM	24	/* bytes that any number fits in */
 /*
  * Columns that a printk's width or precision fills. A kernel takes widths of millions, and
@@ -51,6 +52,14 @@ void text_bytes(struct text *text, const char *bytes, size_t size)
 void text_string(struct text *text, const char *string)
 {
 	text_bytes(text, string, strlen(string));
+}
+
+void text_cut(struct text *text, size_t most)
+{
+	if (G_LIKELY(text->used <= most))
+		return;
+	text->used = most - strlen(CUT);
+	text_string(text, CUT);
 }
 
 static const char digit_pairs[] =
@@ -251,8 +260,9 @@ static void text_enumeration(struct text *text, const struct decoder_item *item,
 	text_bytes(text, " )", 2);
 }
 
+/* No further ones once @most bytes of @text are used. */
 static void text_numbers(struct text *text, const struct decoder_item *item,
-			 const struct event_field *field)
+			 const struct event_field *field, size_t most)
 {
 	uint32_t there, count;
 	const uint8_t *numbers = field_numbers(field, item->data, item->size, &there);
@@ -260,7 +270,7 @@ static void text_numbers(struct text *text, const struct decoder_item *item,
 	/* Of a fixed number, those that the event is too short for are 0. */
 	count = field->kind == FIELD_NUMBERS ? field->count : there;
 	text_bytes(text, "[", 1);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count && text->used <= most; i++) {
 		text_bytes(text, i ? ", [" : " [", i ? 3 : 2);
 		text_unsigned(text, i);
 		text_bytes(text, "] = ", 4);
@@ -294,19 +304,22 @@ void text_symbols(struct text *text, const struct decoder_item *item,
 		  const struct event_field *field)
 {
 	const struct decoder_guest *guest = item->stream->guest;
+	size_t most = text->used + TEXT_MAX_MADE;
 	const uint8_t *numbers;
 	uint32_t count;
 
 	if (field->kind == FIELD_NUMBER) {
 		text_symbol(text, guest, field_number(field, item->data, item->size));
+		text_cut(text, most);
 		return;
 	}
 	numbers = field_numbers(field, item->data, item->size, &count);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count && text->used <= most; i++) {
 		if (i)
 			text_bytes(text, " ", 1);
 		text_symbol(text, guest, number_at(field, numbers, i));
 	}
+	text_cut(text, most);
 }
 
 /* The arguments of a binary printk, one after the other. */
@@ -450,6 +463,7 @@ void text_message(struct text *text, const struct decoder_item *item)
 	bool is_bprint = item->class->role == EVENT_BPRINT;
 	const struct event_field *pointer = raw_field(item->class, is_bprint ? "fmt" : "str");
 	const struct event_field *buf = raw_field(item->class, "buf");
+	size_t most = text->used + TEXT_MAX_MADE;
 	struct arguments args = { 0 };
 	const char *format;
 
@@ -461,11 +475,12 @@ void text_message(struct text *text, const struct decoder_item *item)
 		return;
 	if (!is_bprint) {
 		text_string(text, format);
+		text_cut(text, most);
 		return;
 	}
 	if (buf && buf->kind != FIELD_NUMBER)
 		args.data = field_bytes(buf, item->data, item->size, &args.size);
-	for (const char *p = format; *p;) {
+	for (const char *p = format; *p && text->used <= most;) {
 		size_t plain = strcspn(p, "%");
 
 		text_bytes(text, p, plain);
@@ -473,6 +488,7 @@ void text_message(struct text *text, const struct decoder_item *item)
 		if (*p)
 			p = text_conversion(text, item, p + 1, &args);
 	}
+	text_cut(text, most);
 }
 
 static void text_name(struct text *text, const struct event_field *field, bool is_first,
@@ -508,7 +524,7 @@ static void text_quote_from(struct text *text, size_t begin)
 }
 
 static void text_field(struct text *text, const struct decoder_item *item,
-		       const struct event_field *field, bool is_first)
+		       const struct event_field *field, bool is_first, size_t most)
 {
 	const char *string;
 	uint64_t value;
@@ -537,11 +553,11 @@ static void text_field(struct text *text, const struct decoder_item *item,
 		field_numbers(field, item->data, item->size, &length);
 		text_unsigned(text, length);
 		text_name(text, field, false, "", "");
-		text_numbers(text, item, field);
+		text_numbers(text, item, field, most);
 		break;
 	case FIELD_NUMBERS:
 		text_name(text, field, is_first, "", "");
-		text_numbers(text, item, field);
+		text_numbers(text, item, field, most);
 		break;
 	}
 	if (field->is_symbol) {
@@ -555,13 +571,14 @@ static void text_field(struct text *text, const struct decoder_item *item,
 void text_fields(struct text *text, const struct decoder_item *item)
 {
 	const struct event_class *class = item->class;
+	size_t most = text->used + TEXT_MAX_EVENT;
 	bool is_first = true;
 
 	text_bytes(text, "{ ", 2);
-	for (uint32_t i = 0; i < class->field_count; i++) {
+	for (uint32_t i = 0; i < class->field_count && text->used <= most; i++) {
 		if (class->fields[i].is_hidden)
 			continue;
-		text_field(text, item, &class->fields[i], is_first);
+		text_field(text, item, &class->fields[i], is_first, most);
 		is_first = false;
 	}
 	if (class_has_message(class)) {
@@ -574,4 +591,5 @@ void text_fields(struct text *text, const struct decoder_item *item)
 		is_first = false;
 	}
 	text_string(text, is_first ? "}" : " }");
+	text_cut(text, most);
 }

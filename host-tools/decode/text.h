@@ -13,6 +13,15 @@
 
 #include "decoder.h"
 
+/*
+ * Bytes of an event's fields, and of what is made of one field: the names of its addresses,
+ * a trace_printk()'s message. The latter is as much as the largest event has. What is longer is
+ * cut: fields may share their bytes, and a name may be as long as the guest likes, so that
+ * 64 KiB could ask for gigabytes.
+ */
+#define TEXT_MAX_EVENT	(1 << 20)
+#define TEXT_MAX_MADE	(1 << 16)
+
 /**
  * struct text - a buffer of text on its way out
  * @data: the text
@@ -39,6 +48,13 @@ void text_string(struct text *text, const char *string);
 
 /** text_bytes - append @size bytes as they are */
 void text_bytes(struct text *text, const char *bytes, size_t size);
+
+/**
+ * text_cut - end a text that became too long with "..."
+ * @text: the buffer
+ * @most: bytes of it that may stay, the "..." among them
+ */
+void text_cut(struct text *text, size_t most);
 
 /** text_unsigned - append a decimal number */
 void text_unsigned(struct text *text, uint64_t value);
@@ -87,6 +103,8 @@ void text_symbol(struct text *text, const struct decoder_guest *guest, uint64_t 
  * @text: the buffer
  * @item: an event
  * @field: one of its fields, with @is_symbol set
+ *
+ * At most %TEXT_MAX_MADE bytes.
  */
 void text_symbols(struct text *text, const struct decoder_item *item,
 		  const struct event_field *field);
@@ -95,6 +113,8 @@ void text_symbols(struct text *text, const struct decoder_item *item,
  * text_message - append what a trace_printk() of the guest prints
  * @text: the buffer
  * @item: an event of the role %EVENT_BPRINT or %EVENT_BPUTS
+ *
+ * At most %TEXT_MAX_MADE bytes.
  */
 void text_message(struct text *text, const struct decoder_item *item);
 
@@ -108,6 +128,8 @@ static inline bool class_has_message(const struct event_class *class)
  * text_fields - append an event's fields: "{ name = value, ... }"
  * @text: the buffer
  * @item: an event
+ *
+ * At most %TEXT_MAX_EVENT bytes.
  */
 void text_fields(struct text *text, const struct decoder_item *item);
 

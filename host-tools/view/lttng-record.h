@@ -9,9 +9,11 @@
 
 #include <stdint.h>
 
+#include "decode/text.h"
+
 /* Bytes of a name with the 0 at its end, and of an event's fields. */
 #define LTTNG_RECORD_MAX_NAME	1024
-#define LTTNG_RECORD_MAX_FIELDS	(1 << 20)
+#define LTTNG_RECORD_MAX_FIELDS	TEXT_MAX_EVENT
 
 /**
  * enum lttng_record_kind - what a record tells

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define CUT	"..."
-
 /**
  * struct place - where fields are put
  * @most: of @text->used: an array goes on no longer
@@ -196,8 +194,5 @@ void lttng_text_fields(struct text *text, const bt_event *event, size_t most)
 		put_field(&place, payload);
 	else
 		text_string(text, "{ }");
-	if (text->used > place.most) {
-		text->used = place.most - strlen(CUT);
-		text_string(text, CUT);
-	}
+	text_cut(text, place.most);
 }

@@ -438,10 +438,35 @@ def wide_printk(test, scratch):
             'a printk that is too wide is made narrow', got)
 
 
+def big_event(test, scratch):
+    """Fields that all are the same 64 KB, and addresses with a name of a KB each."""
+    fields, size = 16, 65500
+    path = hostile_recording(
+        os.path.join(scratch, 'big'),
+        meta(META_PRINTK_FORMATS, b'0x41414141 : "' + b'x' * 1000 + b'"\n') +
+        event_format('test', 'big', [('__data_loc u32[] f%d' % i, 8, 4) for i in range(fields)],
+                     '"' + '%pS ' * fields + '"' + ''.join(', REC->f%d' % i for i in range(fields))),
+        (7, struct.pack('<I', size << 16 | 12) + b'A' * size))
+    got = view_bytes(path)
+    test.ok(2**20 < len(got) < 2**20 + 100 and got.endswith(b'...\n') and got.count(b'\n') == 1,
+            'an event has a line of 1 MiB at most', '%d %s' % (len(got), got[-100:]))
+    test.ok(b', f0_symbol = "' + b'x' * 1000 + b' ' in got and
+            b'xxx...", _f1_length = 16375, f1 = [ ' in got, 'and a field 64 KiB of names')
+    ctf = path + '-ctf'
+    done = run(TOOL, 'export', path, ctf, timeout=60)
+    found = sum(os.path.getsize(os.path.join(ctf, name)) for name in os.listdir(ctf))
+    test.ok(done.returncode == 0 and found < fields * (size + 2**16) + 2**17,
+            'in a CTF trace too', '%d %s' % (found, done.stderr))
+    path = bprint_recording(os.path.join(scratch, 'names'),
+                            [b'%pS' * 300, b'y' * 1000], struct.pack('<Q', 0x1001) * 300)
+    got = view_bytes(path)
+    test.ok(re.search(b'message = "y{65533}\\.\\.\\." }\n$', got), 'and a message of 64 KiB', '%d %s' % (len(got), got[-100:]))
+
+
 def commands(test):
     with tempfile.TemporaryDirectory(prefix='hypertrace-') as scratch:
         for part in (choice, refuse, losses, two_vms, host, host_ctf, trace_properties,
-                     control_bytes, wide_printk):
+                     control_bytes, wide_printk, big_event):
             part(test, scratch)
 
 

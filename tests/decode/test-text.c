@@ -298,6 +298,36 @@ static void test_messages(void)
 	text_fini(&text);
 }
 
+static void test_limits(void)
+{
+	struct event_class *class;
+	struct text text;
+	GString *fields = g_string_new(NULL);
+	static uint8_t event[65536];
+	struct decoder_item item = { .kind = DECODER_EVENT, .stream = &stream, .data = event,
+				     .size = sizeof(event) };
+
+	for (int i = 0; i < 128; i++)
+		g_string_append_printf(fields, "\tfield:__data_loc u8[] f%d;\toffset:0;\tsize:4;"
+				       "\tsigned:0;\n", i);
+	class = parse("test", "big", 8, fields->str, "\"\"");
+	item.class = class;
+	memset(event, 0xff, sizeof(event));
+	memcpy(event, "\4\0\374\377", 4);
+	text_init(&text);
+	text_string(&text, "before: ");
+	text_fields(&text, &item);
+	ok(text.used == 8 + TEXT_MAX_EVENT && !memcmp(text.data, "before: { _f0_length = 16384", 28) &&
+	   !memcmp(text.data + text.used - 3, "...", 3), "an event's text has an end");
+	text.used = 8;
+	text_cut(&text, 8);
+	ok(text.used == 8, "what fits is not cut");
+	text_cut(&text, 7);
+	ok(text.used == 7 && !memcmp(text.data, "befo...", 7), "what does not fit is");
+	text_fini(&text);
+	g_string_free(fields, TRUE);
+}
+
 static void test_times(void)
 {
 	struct text text;
@@ -329,6 +359,7 @@ int main(void)
 	test_cleaning();
 	test_values();
 	test_messages();
+	test_limits();
 	test_times();
 	guest_free(guest);
 	return tap_done();
