@@ -104,6 +104,23 @@ static void driver_up(VirtIOHypertrace *ht, uint64_t generation,
     driver_event(ht, VHT_VMM_DRIVER_UP, generation, release);
 }
 
+/* Whether the message with this cookie of ours still waits for a buffer. */
+static bool is_pending(VirtIOHypertrace *ht, uint64_t cookie)
+{
+    VirtIOHypertraceMessage *m;
+
+    QSIMPLEQ_FOREACH(m, &ht->driver.pending, next) {
+        if (((struct vht_message *)m->data)->cookie == cpu_to_le64(cookie)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Cookies can be guessed. An answer to what was not handed over would free the
+ * slot and leave the message: as many of them as the driver likes.
+ */
 static bool driver_reply(VirtIOHypertrace *ht, const struct vht_message *m,
                          const uint8_t *payload, size_t len)
 {
@@ -116,6 +133,9 @@ static bool driver_reply(VirtIOHypertrace *ht, const struct vht_message *m,
 
         if (r.cookie != cookie) {
             continue;
+        }
+        if (is_pending(ht, cookie)) {
+            return false;
         }
         ht->driver.request[i].cookie = 0;
         text = printable(payload, len);

@@ -299,7 +299,10 @@ typedef struct VirtIOHypertraceDriver {
     QEMUBH *bh;
     uint64_t last_cookie;
     VirtIOHypertraceRequest request[VIRTIO_HYPERTRACE_MAX_REQUESTS];
-    /* Bounded: two reader messages and one for each request. */
+    /*
+     * Bounded: two reader messages and one for each request, which keeps its
+     * slot as long as its message is here.
+     */
     QSIMPLEQ_HEAD(, VirtIOHypertraceMessage) pending;
     /* Events about the driver that may still be written, and since when. */
     uint32_t event_budget;

@@ -236,6 +236,57 @@ static void test_too_many_requests(void)
     vm_end(vm);
 }
 
+/* Nor does the device keep more for a driver that answers unseen [C2][D2]. */
+static void test_reply_unseen(void)
+{
+    Vm *vm = start_with_driver();
+    int reader = socket_attach(vm);
+    char payload[VHT_MESSAGE_MAX_SIZE];
+    struct vht_message m;
+    int i;
+
+    driver_send(vm, VHT_MSG_DRIVER_UP, 0, 1, "6.12");
+    for (i = 0; i < 100; i++) {
+        socket_send(reader, VHT_MSG_FLUSH, 1000 + i, 0, "");
+    }
+    for (i = 16; i < 100; i++) {
+        socket_receive(reader, &m, NULL, NULL);
+        g_assert_cmpint(m.cookie, ==, 1000 + i);
+        g_assert_cmpint(m.arg, ==, VHT_ENOMEM);
+    }
+    /* the cookies can be guessed; no buffer was posted yet */
+    for (i = 1; i <= 100; i++) {
+        driver_send(vm, VHT_MSG_REPLY, i, VHT_ENODEV, "");
+    }
+    for (i = 0; i < 100; i++) {
+        socket_send(reader, VHT_MSG_SELECT, 2000 + i, 0, "sched:*");
+    }
+    for (i = 0; i < 100; i++) {
+        socket_receive(reader, &m, NULL, NULL);
+        g_assert_cmpint(m.cookie, ==, 2000 + i);
+        g_assert_cmpint(m.arg, ==, VHT_ENOMEM);
+    }
+    /* what it is given it can answer, once */
+    for (i = 0; i < 16; i++) {
+        driver_post(vm);
+        g_assert(driver_receive(vm, &m, payload));
+        g_assert_cmpint(m.type, ==, VHT_MSG_FLUSH);
+        driver_send(vm, VHT_MSG_REPLY, m.cookie, 0, "");
+        socket_receive(reader, &m, NULL, NULL);
+        g_assert_cmpint(m.type, ==, VHT_MSG_REPLY);
+        g_assert_cmpint(m.cookie, ==, 1000 + i);
+        g_assert_cmpint(m.arg, ==, 0);
+    }
+    /* and nothing else was kept */
+    socket_send(reader, VHT_MSG_SELECT, 3000, 0, "irq:*");
+    driver_post(vm);
+    g_assert(driver_receive(vm, &m, payload));
+    g_assert_cmpint(m.type, ==, VHT_MSG_SELECT);
+    g_assert_cmpstr(payload, ==, "irq:*");
+    close(reader);
+    vm_end(vm);
+}
+
 /* A buffer too small for a message is the driver's error, not ours [D2]. */
 static void test_small_buffer(void)
 {
@@ -518,6 +569,8 @@ void add_driver_tests(void)
                    test_reader_messages);
     qtest_add_func("/hypertrace/driver/too-many-requests[C2]",
                    test_too_many_requests);
+    qtest_add_func("/hypertrace/driver/reply-unseen[C2][D2]",
+                   test_reply_unseen);
     qtest_add_func("/hypertrace/driver/small-buffer[D2]", test_small_buffer);
     qtest_add_func("/hypertrace/driver/hostile[D1][D2]", test_hostile);
 }
