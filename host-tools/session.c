@@ -19,6 +19,13 @@
 /* A loss that no packet tells of is written down at most this often. */
 #define STATE_INTERVAL_NS	1000000000ULL
 
+/*
+ * A driver is asked for its events at once, but drivers without end, and one that says
+ * that it is none, less and less often.
+ */
+#define MIN_SELECT_PAUSE_NS	10000000ULL
+#define MAX_SELECT_PAUSE_NS	1000000000ULL
+
 /* How fast a guest's CPU may fill a ring: one byte in that time. */
 #define FILL_NS_PER_BYTE	10
 #define MIN_PAUSE_NS		5000000ULL
@@ -66,6 +73,9 @@ struct tap {
  * @globs: what to select, or NULL
  * @select_cookie: of the last SELECT, 0 for none
  * @selected_generation: for which driver SELECT was sent
+ * @select_ns: when the last one was sent
+ * @select_pause_ns: how long the next one waits after it
+ * @has_selected: a driver has answered SELECT
  * @flush_cookie: of a FLUSH that waits for its answer, 0 for none
  * @last_cookie: the last one used
  */
@@ -91,6 +101,9 @@ struct session {
 	uint64_t select_cookie;
 	uint64_t selected_epoch;
 	uint64_t selected_generation;
+	uint64_t select_ns;
+	uint64_t select_pause_ns;
+	bool has_selected;
 	uint64_t flush_cookie;
 	uint64_t last_cookie;
 };
@@ -449,10 +462,16 @@ static void begin_guest(struct session *session, const struct region_guest *gues
  */
 static void select_events(struct session *session)
 {
+	uint64_t now = clock_mono_ns(), since = now - session->select_ns;
+
 	if (!session->globs || session->control_fd < 0 ||
 	    (session->selected_epoch == session->guest.epoch &&
-	     session->selected_generation == session->guest.generation))
+	     session->selected_generation == session->guest.generation) ||
+	    since < session->select_pause_ns)
 		return;
+	session->select_ns = now;
+	session->select_pause_ns = since >= 2 * MAX_SELECT_PAUSE_NS ? MIN_SELECT_PAUSE_NS :
+		CLAMP(2 * session->select_pause_ns, MIN_SELECT_PAUSE_NS, MAX_SELECT_PAUSE_NS);
 	session->select_cookie = ++session->last_cookie;
 	session->selected_epoch = session->guest.epoch;
 	session->selected_generation = session->guest.generation;
@@ -560,6 +579,42 @@ int session_control_fd(const struct session *session)
 }
 
 /**
+ * handle_select_reply - take a driver's answer to SELECT
+ *
+ * If the first driver says that the events cannot be had, that is an error: the user
+ * asked for them. What a later one says is told and no more: a guest can be a new driver
+ * whenever it likes, and is not to end by that what is recorded of it, and of others.
+ *
+ * Return: false with @error set.
+ */
+static bool handle_select_reply(struct session *session, const struct control_message *message,
+				GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	bool is_first = !session->has_selected;
+
+	if (message->arg == VHT_ENODEV) {
+		/* the driver has gone meanwhile; the next one is asked again */
+		session->selected_epoch = 0;
+		session->selected_generation = 0;
+		return true;
+	}
+	session->has_selected = true;
+	if (message->arg == 0)
+		return true;
+	problem = g_error_new(HT_ERROR, HT_ERROR_FAILED,
+			      "guest cannot select events: vm=%s events=%s: %s", session->name,
+			      session->globs, message->text[0] ? message->text :
+			      control_error_text((uint32_t)message->arg));
+	if (is_first) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	g_printerr("hypertrace: warning: %s\n", problem->message);
+	return true;
+}
+
+/**
  * handle_reply - take an answer of the driver
  * Return: false with @error set.
  */
@@ -571,19 +626,8 @@ static bool handle_reply(struct session *session, const struct control_message *
 		lttng_ust_tracepoint(hypertrace, flushed, session->name, message->cookie);
 		return true;
 	}
-	if (message->cookie != session->select_cookie || message->arg == 0)
-		return true;
-	if (message->arg == VHT_ENODEV) {
-		/* the driver has gone meanwhile; the next one is asked again */
-		session->selected_epoch = 0;
-		session->selected_generation = 0;
-		return true;
-	}
-	g_set_error(error, HT_ERROR, HT_ERROR_FAILED,
-		    "guest cannot select events: vm=%s events=%s: %s", session->name,
-		    session->globs, message->text[0] ? message->text :
-		    control_error_text((uint32_t)message->arg));
-	return false;
+	return message->cookie != session->select_cookie ||
+	       handle_select_reply(session, message, error);
 }
 
 bool session_input(struct session *session, GError **error)

@@ -107,7 +107,7 @@ int session_control_fd(const struct session *session);
 /**
  * session_input - take messages from the VMM
  * @session: the session
- * @error: the guest refused to enable the events
+ * @error: the first driver that was asked cannot enable the events
  * Return: false with @error set.
  */
 bool session_input(struct session *session, GError **error);

@@ -2,9 +2,11 @@
 /* Recording sessions: from a region that a producer fills to the files. */
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
 #include "producer.h"
 #include "decode/timebase.h"
@@ -428,6 +430,118 @@ static void test_hostile(void)
 	path = NULL;
 }
 
+/* A session with a control connection, the other end of which is *@vmm. */
+static struct session *begin_select(struct writer *writer, int *vmm)
+{
+	struct region *region = region_map(dup(memory_fd), 0, true, NULL);
+	struct session *session;
+	int fds[2];
+
+	assert(region && !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds));
+	*vmm = fds[1];
+	producer.host->reader = VHT_READER_ATTACHED;
+	session = session_new("vm", region, fds[0], writer, "sched:*", NULL);
+	assert(session);
+	return session;
+}
+
+/* Returns the cookie of the SELECT that came, 0 if none did. */
+static uint64_t selected(int vmm)
+{
+	union {
+		struct vht_message header;
+		uint8_t bytes[VHT_MESSAGE_MAX_SIZE];
+	} message;
+
+	if (recv(vmm, &message, sizeof(message), 0) < 0)
+		return 0;
+	assert(message.header.type == VHT_MSG_SELECT);
+	return message.header.cookie;
+}
+
+/* Passes until the session asks; it may let some time pass before. */
+static uint64_t wait_select(struct session *session, int vmm)
+{
+	uint64_t end = clock_mono_ns() + 10000000000ULL, cookie = 0;
+
+	while (!cookie && clock_mono_ns() < end && drain(session, NULL))
+		cookie = selected(vmm);
+	return cookie;
+}
+
+static bool answer(struct session *session, int vmm, uint64_t cookie, uint64_t arg, GError **error)
+{
+	struct vht_message message = {
+		.type = VHT_MSG_REPLY, .size = sizeof(message), .cookie = cookie, .arg = arg,
+	};
+
+	assert(send(vmm, &message, sizeof(message), 0) == sizeof(message));
+	return session_input(session, error);
+}
+
+/* Events that cannot be had are an error, but no guest's way to end a recording. */
+static void test_select(void)
+{
+	g_autofree char *path = scratch_path("select");
+	struct writer *writer = writer_new(path, NULL);
+	struct session *session;
+	GError *error = NULL;
+	uint64_t cookie, end;
+	unsigned int asked;
+	int vmm;
+
+	fresh();
+	session = begin_select(writer, &vmm);
+	producer_driver(&producer, 1, 1, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	cookie = wait_select(session, vmm);
+	ok(cookie && answer(session, vmm, cookie, VHT_ENODEV, &error), "a driver that goes at once");
+	cookie = wait_select(session, vmm);
+	ok(cookie && !answer(session, vmm, cookie, VHT_EIO, &error),
+	   "the first driver that cannot enable the events ends the recording");
+	ok_error(&error, HT_ERROR_FAILED, "that is told");
+	session_free(session);
+	writer_free(writer);
+	close(vmm);
+
+	path = (g_free(path), scratch_path("select-again"));
+	writer = writer_new(path, NULL);
+	session = begin_select(writer, &vmm);
+	cookie = wait_select(session, vmm);
+	ok(cookie && answer(session, vmm, cookie, 0, &error), "a driver that can");
+	producer_driver(&producer, 1, 2, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	producer_put_heartbeats(&producer, &producer.streams[1], 0, 10);
+	cookie = wait_select(session, vmm);
+	ok(cookie && answer(session, vmm, cookie, VHT_EIO, &error) && !error,
+	   "[H1] a later one that cannot ends nothing");
+	producer_put_heartbeats(&producer, &producer.streams[1], 10, 10);
+	ok(drain(session, &error), "[H1] it is recorded");
+	producer_driver(&producer, 1, 3, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	cookie = wait_select(session, vmm);
+	ok(cookie && answer(session, vmm, cookie, 0, &error), "[H1] and the next is asked again");
+
+	/* one that is there, says that it is not, and is a new one when that helps */
+	producer_driver(&producer, 1, 4, VHT_SOURCE_HEARTBEAT, 2, RING_SIZE);
+	end = clock_mono_ns() + 1500000000ULL;
+	for (asked = 0; clock_mono_ns() < end && drain(session, NULL);) {
+		cookie = selected(vmm);
+		if (!cookie)
+			continue;
+		asked++;
+		if (!answer(session, vmm, cookie, asked % 2 ? VHT_ENODEV : 0, &error))
+			break;
+		if (asked % 2 == 0)
+			producer_driver(&producer, 1, 4 + asked, VHT_SOURCE_HEARTBEAT, 2,
+					RING_SIZE);
+	}
+	ok(!error && asked > 2 && asked < 12, "who asks for being asked is asked %u times",
+	   asked);
+	ok(session_finish(session, &error), "finished");
+	session_free(session);
+	close(vmm);
+	writer_free(writer);
+	ok(is_whole(path, "1.2/heartbeat-cpu0", 20), "[H1] its packets are there");
+}
+
 static void test_truncated(void)
 {
 	g_autofree char *path = scratch_path("truncated");
@@ -464,6 +578,7 @@ int main(void)
 	test_change_unseen();
 	test_change_at_end();
 	test_hostile();
+	test_select();
 	test_truncated();
 	g_byte_array_unref(buffer);
 	return tap_done();
