@@ -39,6 +39,8 @@ void guest_lttng_print_totals(const char *indent, const struct lttng_guest_sessi
 	printf("%s%" PRIu64 " packets, %s, %s; lost: %" PRIu64 " events discarded, %" PRIu64
 	       " packets overwritten", indent, totals.packets, bytes, events, totals.discarded,
 	       totals.missing);
+	if (session->dropped)
+		printf(", %" PRIu64 " packets dropped after its end", session->dropped);
 	if (totals.before)
 		printf(", %" PRIu64 " packets before the recording", totals.before);
 	printf("\n");
@@ -137,7 +139,7 @@ static void check_session(const struct recording_vm *vm, struct lttng_guest_sess
 	struct lttng_guest_totals totals;
 
 	lttng_guest_totals(session, &totals);
-	*has_loss |= totals.missing || totals.discarded || totals.before;
+	*has_loss |= totals.missing || totals.discarded || totals.before || session->dropped;
 	printf("%s: ", vm->name);
 	guest_lttng_print_session("", session);
 	guest_lttng_print_totals("    ", session);

@@ -42,6 +42,7 @@
  * @cache: of its metadata, as @lttng; read under RCU where no lock is held
  * @channels: live ones
  * @pending: channels with packets that are not taken yet, live ones included
+ * @dropped: packets of ended channels that were given up
  * @uuid: of the trace
  * @keys: key=value lines about it
  * @keys_size: bytes of them
@@ -60,6 +61,7 @@ struct vht_lttng_session {
 	struct lttng_metadata_cache *cache;
 	unsigned int channels;
 	unsigned int pending;
+	unsigned long dropped;
 	guid_t uuid;
 	char *keys;
 	size_t keys_size;
@@ -125,14 +127,14 @@ static inline bool vht_lttng_buffer_is_begun(struct lttng_kernel_ring_buffer *bu
 	       config->cb.subbuffer_header_size();
 }
 
-/* Is there a sub-buffer that was ended? It may be incomplete yet. */
-static inline bool vht_lttng_buffer_has_ended(struct lttng_kernel_ring_buffer *buf)
+/* Sub-buffers that were ended and not taken; they may be incomplete yet. */
+static inline unsigned long vht_lttng_buffer_count_ended(struct lttng_kernel_ring_buffer *buf)
 {
 	struct lttng_kernel_ring_buffer_channel *ring = buf->backend.chan;
 	unsigned long consumed = atomic_long_read(&buf->consumed);
 
-	return subbuf_trunc(v_read(&ring->backend.config, &buf->offset), ring) !=
-	       subbuf_trunc(consumed, ring);
+	return (subbuf_trunc(v_read(&ring->backend.config, &buf->offset), ring) -
+		subbuf_trunc(consumed, ring)) / ring->backend.subbuf_size;
 }
 
 /* Has LTTng done what it has to do to destroy the channel? */
@@ -154,6 +156,7 @@ void vht_lttng_take_others(void);
 struct vht_lttng_session *vht_lttng_session_get(struct lttng_kernel_channel_buffer *channel);
 void vht_lttng_session_end_channel(struct vht_lttng_session *session);
 void vht_lttng_session_put(struct vht_lttng_session *session);
+void vht_lttng_session_drop(struct vht_lttng_session *session, unsigned long packets);
 void vht_lttng_session_add_channel(struct vht_lttng_session *session, unsigned int id,
 				   const char *mode, const char *name);
 bool vht_lttng_session_has_metadata(const struct vht_lttng_session *session);

@@ -24,8 +24,8 @@ DEFINE_MUTEX(vht_lttng_lock);
 LIST_HEAD(vht_lttng_channels);
 
 /*
- * Channels that LTTng has destroyed wait for room in the ring in so many buffers, at most: a
- * reader that does not read must not have the guest's memory.
+ * So many channels that LTTng has destroyed wait for room in the ring, at most: a reader that
+ * does not read must not have the guest's memory. What the oldest have beyond that is lost.
  */
 #define VHT_LTTNG_MAX_ENDED	16
 
@@ -256,6 +256,59 @@ static void vht_lttng_channel_free(struct vht_lttng_channel *channel)
 	kfree(channel);
 }
 
+/* Counts the records that go with a CPU's sub-buffers, where LTTng counts them. */
+static void vht_lttng_count_dropped(unsigned int cpu, struct lttng_kernel_ring_buffer *buf)
+{
+	const struct lttng_kernel_ring_buffer_config *config = &buf->backend.chan->backend.config;
+	struct vht_producer *producer;
+
+	if (!vht_lttng_source)
+		return;
+	producer = &vht_lttng_source->producers[cpu];
+	raw_spin_lock_bh(&producer->lock);
+	producer->lost += lib_ring_buffer_get_records_unread(config, buf);
+	vht_publish(producer, 0);
+	raw_spin_unlock_bh(&producer->lock);
+}
+
+/*
+ * Counts what goes with a channel, for the host; the number of sub-buffers. Those of a session
+ * that was never started are of no use to anybody.
+ */
+static unsigned long vht_lttng_channel_drop(struct vht_lttng_channel *channel)
+{
+	unsigned long packets = 0;
+	unsigned int cpu;
+
+	if (!vht_lttng_session_has_metadata(channel->session))
+		return 0;
+	for_each_possible_cpu(cpu) {
+		struct lttng_kernel_ring_buffer *buf;
+
+		if (!channel->buffers[cpu].open || channel->buffers[cpu].done)
+			continue;
+		buf = vht_lttng_buffer_of(channel, cpu);
+		packets += vht_lttng_buffer_count_ended(buf);
+		vht_lttng_count_dropped(cpu, buf);
+	}
+	if (packets)
+		vht_lttng_session_drop(channel->session, packets);
+	return packets;
+}
+
+/* Says in the log what was lost now, and since the module was loaded. */
+static void vht_lttng_warn_dropped(unsigned long packets)
+{
+	static unsigned long all;
+
+	lockdep_assert_held(&vht_lttng_lock);
+	if (!packets)
+		return;
+	all += packets;
+	pr_warn_ratelimited("sub-buffers of destroyed channels are lost, they never came into the region: sub-buffers=%lu since-load=%lu\n",
+			    packets, all);
+}
+
 /**
  * vht_lttng_channels_reap - let go of channels that are done with
  *
@@ -268,8 +321,8 @@ static void vht_lttng_channel_free(struct vht_lttng_channel *channel)
 bool vht_lttng_channels_reap(bool all)
 {
 	struct vht_lttng_channel *channel, *next;
+	unsigned long dropped = 0;
 	unsigned int waiting = 0;
-	LIST_HEAD(done);
 
 	lockdep_assert_held(&vht_lttng_lock);
 	list_for_each_entry_safe_reverse(channel, next, &vht_lttng_channels, list) {
@@ -281,7 +334,9 @@ bool vht_lttng_channels_reap(bool all)
 		/* Readers of the list go on from it. */
 		list_del_rcu(&channel->list);
 		synchronize_rcu();
+		dropped += vht_lttng_channel_drop(channel);
 		vht_lttng_channel_free(channel);
 	}
+	vht_lttng_warn_dropped(dropped);
 	return waiting;
 }

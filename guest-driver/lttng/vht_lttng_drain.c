@@ -259,7 +259,7 @@ static bool vht_lttng_buffer_has_left(struct vht_lttng_channel *channel,
 {
 	unsigned long old = READ_ONCE(buffer->looked_at) + msecs_to_jiffies(VHT_LTTNG_BEGUN_MS);
 
-	if (vht_lttng_is_finalized(channel) || vht_lttng_buffer_has_ended(buf))
+	if (vht_lttng_is_finalized(channel) || vht_lttng_buffer_count_ended(buf))
 		return true;
 	return READ_ONCE(channel->live) && vht_lttng_buffer_is_begun(buf) &&
 	       time_after_eq(jiffies, old);

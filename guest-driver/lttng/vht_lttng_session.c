@@ -134,6 +134,24 @@ void vht_lttng_session_put(struct vht_lttng_session *session)
 }
 
 /**
+ * vht_lttng_session_drop - packets of it will never be in the region
+ *
+ * @session: the session
+ * @packets: so many more
+ *
+ * They are the last of their channel: no gap in its numbers tells of them.
+ *
+ * Context: process; vht_lttng_lock is held.
+ */
+void vht_lttng_session_drop(struct vht_lttng_session *session, unsigned long packets)
+{
+	lockdep_assert_held(&vht_lttng_lock);
+	session->dropped += packets;
+	vht_lttng_session_add_key(session, "dropped=%lu", session->dropped);
+	vht_lttng_tell();
+}
+
+/**
  * vht_lttng_session_add_channel - say what a channel is
  *
  * @session: the session

@@ -260,6 +260,9 @@ static void set_key(struct lttng_guest_session *session, const char *key, const 
 		session->has_ended = !strcmp(value, "1");
 	else if (g_str_has_prefix(key, "channel."))
 		set_channel(session, key + strlen("channel."), value);
+	else if (!strcmp(key, "dropped") &&
+		 g_ascii_string_to_unsigned(value, 10, 0, UINT64_MAX, &number, NULL))
+		session->dropped = number;
 	else if (!strcmp(key, "clock.frequency") &&
 		 g_ascii_string_to_unsigned(value, 10, 1, UINT64_MAX, &number, NULL))
 		session->frequency = number;

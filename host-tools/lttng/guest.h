@@ -95,6 +95,7 @@ struct lttng_guest_channel {
  * @streams: struct lttng_guest_stream *, by channel and CPU
  * @texts: the versions of its text; see lttng_guest_text()
  * @late: events discarded behind the last packet that could tell: in none of @streams
+ * @dropped: packets behind the last of their channel that the driver gave up, as it says
  * @left_out: packets that cannot be used, not in @streams
  * @defects: what must not be, a sentence each (char *); bounded in number
  * @defect_count: all of them
@@ -113,6 +114,7 @@ struct lttng_guest_session {
 	GPtrArray *streams;
 	GPtrArray *texts;
 	uint64_t late;
+	uint64_t dropped;
 	uint64_t left_out;
 	GPtrArray *defects;
 	uint64_t defect_count;

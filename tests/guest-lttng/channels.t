@@ -4,7 +4,8 @@
 """All that a channel of an exported session can be: splice and mmap, discard and overwrite, of any
 size, with timers, contexts, several in a session. With a reader that sleeps data stays in LTTng's
 buffers, what it then discards or overwrites is counted exactly [S7], and nothing waits for it [G1]:
-also a session that is destroyed meanwhile is whole once the reader goes on.
+also a session that is destroyed meanwhile is whole once the reader goes on, or, where too many are, what
+is lost of the oldest is told. `info` and `record` say what was lost.
 """
 
 import itertools
@@ -122,6 +123,9 @@ def kinds(kernel):
 
 
 EACH_STALLED = 150000
+STALLED_CHANNEL = 'enable-channel -k --%s --subbuf-size=16k --num-subbuf=4 main'
+# Destroyed sessions, what each has for a CPU, and how many of them may wait [VHT_LTTNG_MAX_ENDED].
+ENDED, EACH_ENDED, MAX_ENDED = 20, 1000, 16
 
 
 def judge_loss(t, what, mode, numbers, chain, lost):
@@ -144,6 +148,90 @@ def judge_loss(t, what, mode, numbers, chain, lost):
         t.ok(numbers[-1] == EACH_STALLED - 1, '%s: the newest were kept' % what, numbers[-3:])
 
 
+def make_loss(t, kernel, guest, recorder, mode):
+    """The reader sleeps, the rings fill, then LTTng's buffers. Return: {cpu: events lost, by the region}."""
+    guest.lttng('create hypertrace-%s --no-output' % mode, STALLED_CHANNEL % mode, 'enable-event -k -c main lttng_logger', 'start')
+    before = {stream['cpu']: stream for stream in guest.streams(lttng.SOURCE)}
+    recorder.process.send_signal(signal.SIGSTOP)
+    lttng.make_marks(guest, EACH_STALLED, 0, 1)
+    listed = guest.lttng('list hypertrace-%s' % mode)
+    t.note(re.findall(r'(?:Discarded|Lost).*', listed))
+    guest.lttng('stop', 'destroy')
+    t.ok(guest.modules()['vht_lttng'] > 0, '%s, %s: the session is destroyed at once, its buffers stay' % (
+        kernel, mode), guest.modules())
+    recorder.process.send_signal(signal.SIGCONT)
+    vm.wait_for('the buffers to be given back', lambda: guest.modules()['vht_lttng'] == 0, 60)
+    after = {stream['cpu']: stream for stream in guest.streams(lttng.SOURCE)}
+    return {cpu: after[cpu]['events_lost'] - before[cpu]['events_lost'] for cpu in (0, 1)}
+
+
+def make_ended(guest, recorder):
+    """The rings are full, and more sessions are destroyed than may wait. Return: what the driver says in the log."""
+    guest.lttng('create hypertrace-full --no-output', STALLED_CHANNEL % 'discard', 'enable-event -k -c main lttng_logger', 'start')
+    recorder.process.send_signal(signal.SIGSTOP)
+    lttng.make_marks(guest, EACH_STALLED, 0, 1)
+    guest.lttng('stop')
+    held = [guest.modules()['vht_lttng']]
+    for number in range(ENDED):
+        guest.lttng('create hypertrace-%d --no-output' % number, STALLED_CHANNEL % 'discard',
+                    'enable-event -k -c main lttng_logger', 'start')
+        lttng.make_marks(guest, EACH_ENDED, 0, 1)
+        guest.lttng('destroy')
+        held.append(guest.modules()['vht_lttng'])
+    wanted = held[0] + MAX_ENDED * (held[1] - held[0])
+    vm.wait_for(lambda: 'the oldest to be given back: %s, not %d' % (held, wanted),
+                lambda: guest.modules()['vht_lttng'] == wanted, 60)
+    log = guest.sh('dmesg')
+    recorder.process.send_signal(signal.SIGCONT)
+    guest.lttng('destroy hypertrace-full')
+    vm.wait_for('the buffers to be given back', lambda: guest.modules()['vht_lttng'] == 0, 60)
+    return [(int(now), int(all_of_them)) for now, all_of_them in
+            re.findall(r'vht_lttng: sub-buffers .* are lost.*: sub-buffers=(\d+) since-load=(\d+)', log)]
+
+
+def judge_ended(t, kernel, exported, directory, said):
+    """What is lost with the oldest sessions is what the driver tells of them, and in the log."""
+    chain = [exported['hypertrace-%d' % number][0] for number in range(ENDED)]
+    gone, kept = chain[:ENDED - MAX_ENDED], chain[ENDED - MAX_ENDED:]
+    traces = [session.write(os.path.join(directory, session.name)) for session in kept]
+    t.ok(all(lttng.marks(trace, cpu) == list(range(EACH_ENDED)) for trace in traces for cpu in (0, 1)),
+         '%s: the last %d destroyed sessions are whole' % (kernel, MAX_ENDED))
+    each = {sum(map(len, session.packets().values())) for session in kept}
+    t.ok(len(each) == 1 and not any(session.packets() for session in gone), '%s: of those before is nothing there' % kernel, each)
+    t.equal([int(session.keys.get('dropped', 0)) for session in chain], list(each) * len(gone) + [0] * len(kept),
+            '%s: their packets are counted' % kernel)
+    t.ok(said and [now for now, _ in said] == list(each) * len(gone) and said[-1][1] == sum(now for now, _ in said),
+         '%s: and told in the log' % kernel, said)
+
+
+TOLD = re.compile(r'LTTng session (\S+): .*\n +(\d+) packets, .*; lost: (\d+) events discarded, (\d+) packets overwritten'
+                  r'(?:, (\d+) packets dropped after its end)?')
+
+
+def told(text):
+    """What a command says of sessions, {name: (packets, discarded, overwritten, dropped)}, and of no session known."""
+    late = re.findall(r'LTTng: (\d+) events more discarded', text)
+    return {name: tuple(int(number or 0) for number in numbers) for name, *numbers in TOLD.findall(text)}, sum(map(int, late))
+
+
+def judge_told(t, kernel, exported, directory, text):
+    """What `info` says was lost is what is missing: all made, without what is there."""
+    shown, late = told(text)
+    packets = {name: chain[0].packets() for name, chain in exported.items()}
+    t.equal({name: numbers[0] for name, numbers in shown.items()},
+            {name: sum(map(len, chains.values())) for name, chains in packets.items()}, '%s: info counts the packets' % kernel)
+    there = sum(len(lttng.marks(os.path.join(directory, mode))) for mode in ('discard', 'full'))
+    t.equal(sum(numbers[1] for numbers in shown.values()) + late, 4 * EACH_STALLED - there,
+            '%s: info says how many events were discarded' % kernel)
+    t.equal({name: numbers[2] for name, numbers in shown.items() if numbers[2]},
+            {'hypertrace-overwrite': sum(chain[-1].sequence + 1 - len(chain)
+                                         for chain in packets['hypertrace-overwrite'].values())},
+            '%s: info says how many packets were overwritten' % kernel)
+    t.equal({name: numbers[3] for name, numbers in shown.items() if numbers[3]},
+            {name: int(chain[0].keys['dropped']) for name, chain in exported.items() if 'dropped' in chain[0].keys},
+            '%s: info says what was lost with destroyed sessions' % kernel)
+
+
 def stalled(kernel):
     """The reader sleeps, the rings fill, then LTTng's buffers."""
     def test(t):
@@ -152,36 +240,25 @@ def stalled(kernel):
             guest.ready()
             guest.start_daemon()
             out = os.path.join(directory, 'rec')
-            lost = {}
             with vm.Recorder(guest, out) as recorder:
-                for mode in ('discard', 'overwrite'):
-                    guest.lttng('create hypertrace-%s --no-output' % mode,
-                                'enable-channel -k --%s --subbuf-size=16k --num-subbuf=4 main' % mode,
-                                'enable-event -k -c main lttng_logger', 'start')
-                    before = {stream['cpu']: stream for stream in guest.streams(lttng.SOURCE)}
-                    recorder.process.send_signal(signal.SIGSTOP)
-                    lttng.make_marks(guest, EACH_STALLED, 0, 1)
-                    listed = guest.lttng('list hypertrace-%s' % mode)
-                    t.note(re.findall(r'(?:Discarded|Lost).*', listed))
-                    guest.lttng('stop', 'destroy')
-                    t.ok(guest.modules()['vht_lttng'] > 0, '%s, %s: the session is destroyed at once, its buffers stay' % (
-                        kernel, mode), guest.modules())
-                    recorder.process.send_signal(signal.SIGCONT)
-                    vm.wait_for('the buffers to be given back', lambda: guest.modules()['vht_lttng'] == 0, 60)
-                    after = {stream['cpu']: stream for stream in guest.streams(lttng.SOURCE)}
-                    lost[mode] = {cpu: after[cpu]['events_lost'] - before[cpu]['events_lost'] for cpu in (0, 1)}
+                lost = {mode: make_loss(t, kernel, guest, recorder, mode) for mode in ('discard', 'overwrite')}
+                said = make_ended(guest, recorder)
                 recorder.stop()
             guest.poweroff()
         exported = lttng.sessions(out)
-        for mode in ('discard', 'overwrite'):
+        for mode in ('discard', 'overwrite', 'full'):
             session = exported['hypertrace-' + mode][0]
             trace = session.write(os.path.join(directory, mode))
             chains = session.packets()
-            wrong = lttng.problems(session.text, chains if mode == 'discard' else {})
+            wrong = lttng.problems(session.text, chains if mode != 'overwrite' else {})
             t.ok(not wrong, '%s, %s: the packets are in order' % (kernel, mode), '\n'.join(wrong[:20]))
-            for cpu in (0, 1):
+            for cpu in lost.get(mode, ()):
                 judge_loss(t, '%s, %s: CPU %d' % (kernel, mode, cpu), mode, lttng.marks(trace, cpu), chains[(0, cpu)],
                            lost[mode][cpu])
+        judge_ended(t, kernel, exported, directory, said)
+        text = vm.tool('info', out).stdout
+        judge_told(t, kernel, exported, directory, text)
+        t.equal(told(recorder.log()), told(text), '%s: record says the same at its end' % kernel)
     test.__name__ = 'stalled_' + kernel
     return test
 

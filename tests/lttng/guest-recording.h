@@ -305,7 +305,8 @@ static inline void guest_web_metadata(void)
 		      "format=ctf1.8\nclock.frequency=1000000000\nchannel.0=discard sched\n"
 		      "channel.1=overwrite net\n");
 	guest_send_text(&file, GUEST_PLUGIN, 0, guest_text(GUEST_PLUGIN, GUEST_BOOT, 2, 2));
-	guest_session(&file, GUEST_PLUGIN, "ended=1\n");
+	guest_session(&file, GUEST_PLUGIN, "ended=1\ndropped=2\n");
+	guest_session(&file, GUEST_PLUGIN, "dropped=5\ndropped=-1\n");
 	builder_write(&file, "web/1.1/metadata");
 }
 

@@ -157,7 +157,7 @@ def told(test, scratch):
     done = run(TOOL, 'info', recording)
     for words in ('  LTTng session boot: ended, channels: sched (discard), net (overwrite)\n'
                   '    14 packets, 56.0 KiB, 242 events; lost: 7 events discarded,'
-                  ' 16 packets overwritten\n    times: host, within ',
+                  ' 16 packets overwritten, 5 packets dropped after its end\n    times: host, within ',
                   '  LTTng session mute: not begun, channels: c (discard)\n',
                   '    cannot be exported: it has no metadata\n',
                   '    cannot be exported: its metadata is not CTF 1.8 but ctf2\n',

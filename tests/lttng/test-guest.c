@@ -185,6 +185,7 @@ static void test_sessions(void)
 	ok(totals.packets == 14 && totals.events == 242 && session->has_all_events,
 	   "its packets and events");
 	ok(totals.discarded == 7 && totals.missing == 16 && !totals.before, "what is missing of it");
+	ok(session->dropped == 5, "and what the driver dropped, as it said last");
 	ok(!session->defect_count && !guest->defect_count && !guest->strange, "no defects");
 	ok(session->streams->len == 4, "a stream for each channel on each CPU");
 	lttng_guest_free(guest);
