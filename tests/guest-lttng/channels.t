@@ -154,9 +154,10 @@ def make_loss(t, kernel, guest, recorder, mode):
     before = {stream['cpu']: stream for stream in guest.streams(lttng.SOURCE)}
     recorder.process.send_signal(signal.SIGSTOP)
     lttng.make_marks(guest, EACH_STALLED, 0, 1)
-    listed = guest.lttng('list hypertrace-%s' % mode)
-    t.note(re.findall(r'(?:Discarded|Lost).*', listed))
-    guest.lttng('stop', 'destroy')
+    listed = [guest.lttng(*commands, 'list hypertrace-%s' % mode) for commands in ((), ('stop',))]
+    t.equal([re.findall(r'(?:Discarded events|Lost packets): +(\d+)', text) for text in listed], [['0'], ['0']],
+            '%s, %s: LTTng itself knows of no loss, before it is stopped and then' % (kernel, mode))
+    guest.lttng('destroy')
     t.ok(guest.modules()['vht_lttng'] > 0, '%s, %s: the session is destroyed at once, its buffers stay' % (
         kernel, mode), guest.modules())
     recorder.process.send_signal(signal.SIGCONT)
