@@ -32,16 +32,33 @@ needs() {
 	done
 }
 
-# What dkms does, with sources and built modules where a system has them.
+# As dkms does it: the installed sources in a folder of their own, and what dkms.conf says run
+# there, on a system that has lttng-modules' sources and the modules of both packages where
+# dkms leaves them.
+# usage: as_installed KERNEL
 as_installed() {
-	release=$(cat "build/kernel-$1/release")
-	make -s -C guest-driver/lttng install-dkms install-modprobe "DESTDIR=$tap_dir/root-$1" &&
-		make -C "$tap_dir/root-$1"/usr/src/virtio-hypertrace-lttng-* modules \
-			"KERNEL_BUILD=/usr/src/linux-headers-$release" "KERNEL=$release" \
-			"LTTNG_MODULES=$(readlink -f "build/lttng-$1/lttng-modules")" \
-			"MODULES=$(readlink -f "build/lttng-$1/modules")" &&
-		[ -e "$tap_dir/root-$1"/usr/src/virtio-hypertrace-lttng-*/vht_lttng.ko ] &&
-		[ -e "$tap_dir/root-$1/etc/modprobe.d/hypertrace-lttng.conf" ]
+	root=$tap_dir/root-$1
+	kernelver=$(cat "build/kernel-$1/release")
+	make -s -C guest-driver/lttng install-dkms install-modprobe "DESTDIR=$root" || return 1
+	source=$(echo "$root"/usr/src/virtio-hypertrace-lttng-*)
+	. "$source/dkms.conf"
+	[ "$source" = "$root/usr/src/$PACKAGE_NAME-$PACKAGE_VERSION" ] || return 1
+	build=$root/var/lib/dkms/$PACKAGE_NAME/$PACKAGE_VERSION/build
+	mkdir -p "$build" "$root/lib/modules/$kernelver/updates"
+	cp "$source"/* "$build"
+	ln -s "$(readlink -f "build/lttng-$1/lttng-modules")" "$root/usr/src/lttng-modules-2.16.0"
+	find -L "build/lttng-$1/modules" -name '*.ko' ! -name 'vht_*' \
+		-exec cp {} "$root/lib/modules/$kernelver/updates" \;
+	command=$(sed -n 's/^MAKE\[0\]="make\(.*\)"$/make KERNELRELEASE=$kernelver\1/p' "$source/dkms.conf")
+	unshare -m sh -c 'mount --bind "$1/lib/modules" /lib/modules &&
+		mount -t overlay -o "lowerdir=$1/usr/src:/usr/src" overlay /usr/src &&
+		cd "$2" && kernelver=$3 kernel_source_dir=/usr/src/linux-headers-$3 && eval "$4"' \
+		sh "$root" "$build" "$kernelver" "$command" || return 1
+	for module in vht_lttng vht_lttng_clock; do
+		grep -qx "BUILT_MODULE_NAME\[.\]=\"$module\"" "$source/dkms.conf" &&
+			[ -e "$build/$module.ko" ] || return 1
+	done
+	[ -e "$root/etc/modprobe.d/hypertrace-lttng.conf" ]
 }
 
 for kernel in 6.12 6.1; do
