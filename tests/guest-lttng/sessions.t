@@ -91,11 +91,34 @@ def early(guest):
     lttng.make_marks(guest, 40, 1)
 
 
-def forms(guest):
-    """Sessions of other forms: a snapshot's, one that never starts, a name used again."""
+def judge_empty(t, what, taken):
+    """Its metadata was written in the guest, and nothing else."""
+    text = os.path.join(lttng.kernel_trace(taken), 'metadata')
+    streams = {name: os.path.getsize(path) for name, path in lttng.stream_files(taken).items()}
+    t.ok(os.path.getsize(text) and not any(streams.values()), what, (os.path.getsize(text), streams))
+
+
+def snapshot(t, kernel, guest):
+    """A snapshot has nothing to take: what was traced is on its way to the host."""
     guest.lttng('create hypertrace-snap --snapshot --output=/tmp/snap', 'enable-event -k lttng_logger', 'start')
     guest.sh('workload marker /proc/lttng-logger 300')
-    guest.lttng('stop', 'destroy')
+    guest.lttng('snapshot record', 'stop', 'destroy')
+    judge_empty(t, '%s: a snapshot of an exported session has its metadata and no packet' % kernel, guest.take('/tmp/snap'))
+
+
+def live(t, kernel, guest):
+    """A live session sends its metadata to the relay daemon, and its packets to the host."""
+    guest.sh('ip link set lo up; lttng-relayd --daemonize --output=/tmp/relay')
+    guest.lttng('create hypertrace-live --live', 'enable-event -k lttng_logger', 'start')
+    guest.sh('workload marker /proc/lttng-logger 400')
+    guest.lttng('destroy')
+    guest.sh('kill $(pidof lttng-relayd); while pidof lttng-relayd >/dev/null; do usleep 20000; done')
+    judge_empty(t, '%s: of an exported live session the relay daemon gets the metadata and no packet' % kernel,
+                guest.take('/tmp/relay'))
+
+
+def forms(guest):
+    """Sessions of other forms: one that never starts, a name used again."""
     # It is there when the recorder has all be flushed at its end.
     guest.lttng('create hypertrace-never --no-output', 'enable-event -k lttng_logger')
     guest.lttng('create hypertrace-b --no-output', 'enable-event -k lttng_logger', 'start')
@@ -120,8 +143,8 @@ def numbers(session, directory):
 
 
 def judge_others(t, kernel, exported, local, directory):
-    for name, counts in (('hypertrace-early', [200]), ('hypertrace-b', [500, 700]), ('hypertrace-snap', [300]), ('other1', [100]),
-                         ('x-1', [100])):
+    for name, counts in (('hypertrace-early', [200]), ('hypertrace-b', [500, 700]), ('hypertrace-snap', [300]),
+                         ('hypertrace-live', [400]), ('other1', [100]), ('x-1', [100])):
         found = [numbers(session, directory) for session in exported.get(name, [])]
         t.ok(found == [list(range(count)) for count in counts], '%s: %s: all events of %d session%s' % (
             kernel, name, len(counts), 's' * (len(counts) > 1)), [len(marks) for marks in found])
@@ -153,7 +176,7 @@ def judge_long(t, kernel, first, second, directory):
 def chosen(kernel):
     def test(t):
         directory = vm.scratch()
-        with lttng.Guest(directory, kernel=kernel) as guest:
+        with lttng.Guest(directory, kernel=kernel, programs=['/usr/bin/lttng-relayd']) as guest:
             guest.ready()
             guest.start_daemon()
             early(guest)
@@ -161,6 +184,8 @@ def chosen(kernel):
             with vm.Recorder(guest, out) as recorder:
                 stock = twice(guest)
                 taken = beside(guest)
+                snapshot(t, kernel, guest)
+                live(t, kernel, guest)
                 forms(guest)
                 local = patterns(guest)
                 recorder.stop()
