@@ -127,6 +127,11 @@ def orders(kernel):
             marks = [sorted(lttng.marks(session.write(os.path.join(directory, session.uuid.hex()))))
                      for session in found.get(name, [])]
             t.ok(marks == [sorted(list(range(100)) * 2)], '%s: all events of %s are on the host' % (kernel, name))
+        traces = [session.write(os.path.join(directory, session.uuid.hex())) for session in found.get('hypertrace-through', [])]
+        marks = [[lttng.marks(trace, cpu) for cpu in (0, 1)] for trace in traces]
+        t.ok(marks == [[list(range(100)) * 3] * 2],
+             '%s: so are those of a session through which the device went and came, without a gap' % kernel,
+             [[len(numbers) for numbers in cpus] for cpus in marks])
     test.__name__ = 'orders_' + kernel
     return test
 
