@@ -35,10 +35,11 @@
 /* What a VHT_PACKET_LTTNG has room for. */
 #define MAX_PACKET_SIZE		(VHT_PACKET_MAX_SIZE - 2 * VHT_PACKET_ALIGN)
 
-/* A packet that is there, and where. */
+/* A packet that is there, and where; @run_end: where the bytes about it end, as far as seen. */
 struct found {
 	const struct spool_file *file;
 	uint64_t offset;
+	uint64_t run_end;
 	struct lttng_packet packet;
 };
 
@@ -169,7 +170,7 @@ static void tell_text(struct search *search, const uint8_t *uuid, const GString 
 /* Looks whether a file is a trace's metadata, and tells of the trace if so. */
 static void take_metadata(struct search *search, const struct spool_file *file)
 {
-	size_t size = MIN(spool_file_run(file, 0), MAX_METADATA_SIZE);
+	size_t size = spool_file_run(file, 0, MAX_METADATA_SIZE);
 	g_autofree uint8_t *data = g_malloc(size + 1);
 	uint8_t uuid[LTTNG_UUID_SIZE];
 	GString *text;
@@ -215,21 +216,37 @@ static uint64_t next_start(const struct spool_file *file, uint64_t offset)
 	return span ? span->offset : file->size;
 }
 
+/*
+ * Whether so many bytes are there. An end that was seen is not looked for again: many writes
+ * may lie before it, and a packet may seem to begin at each.
+ */
+static bool has_bytes(struct found *found, uint64_t size)
+{
+	if (found->offset >= found->run_end) {
+		uint64_t run = spool_file_run(found->file, found->offset, size);
+
+		if (run == size)
+			return true;
+		found->run_end = found->offset + run;
+	}
+	return size <= found->run_end - found->offset;
+}
+
 /**
  * parse_at - take a packet
- * @found: its file and offset are set; the rest is on success
+ * @found: its file, offset and run_end are set; the packet is on success
  * @known: a trace is known that it could be of
  * Return: false if there is none, or not all of one.
  */
 static bool parse_at(const struct search *search, struct found *found, bool *known)
 {
-	uint64_t have = spool_file_run(found->file, found->offset), size;
 	uint8_t head[LTTNG_PACKET_HEADER_SIZE];
 	g_autofree uint8_t *all = NULL;
 	struct lttng_packet packet;
+	uint64_t size;
 
 	*known = false;
-	if (have < sizeof(head))
+	if (!has_bytes(found, sizeof(head)))
 		return false;
 	spool_file_read(found->file, found->offset, head, sizeof(head));
 	size = get_u64(head + PACKET_SIZE) / 8;
@@ -238,7 +255,7 @@ static bool parse_at(const struct search *search, struct found *found, bool *kno
 	    !lttng_guest_find(search->traces->guest, search->epoch, packet.uuid))
 		return false;
 	*known = true;
-	if (size > have || size > MAX_PACKET_SIZE)
+	if (size > MAX_PACKET_SIZE || !has_bytes(found, size))
 		return false;
 	found->packet = packet;
 	return true;

@@ -257,16 +257,16 @@ const struct spool_span *spool_file_at(const struct spool_file *file, uint64_t o
 	return node ? span_of(node) : NULL;
 }
 
-uint64_t spool_file_run(const struct spool_file *file, uint64_t offset)
+uint64_t spool_file_run(const struct spool_file *file, uint64_t offset, uint64_t most)
 {
 	GTreeNode *node = node_behind(file, offset);
 	uint64_t at = offset;
 
-	while (node && span_of(node)->offset <= at) {
+	while (node && span_of(node)->offset <= at && at - offset < most) {
 		at = span_of(node)->offset + span_of(node)->size;
 		node = g_tree_node_next(node);
 	}
-	return at - offset;
+	return MIN(at - offset, most);
 }
 
 void spool_file_read(const struct spool_file *file, uint64_t offset, void *data, size_t size)

@@ -108,9 +108,10 @@ const struct spool_span *spool_file_at(const struct spool_file *file, uint64_t o
  * spool_file_run - how far a file is known from a place on
  * @file: the file
  * @offset: the place
- * Return: bytes up to the next hole or the end.
+ * @most: bytes that are asked for; what is behind them is not looked at
+ * Return: bytes up to the next hole or the end, @most at most.
  */
-uint64_t spool_file_run(const struct spool_file *file, uint64_t offset);
+uint64_t spool_file_run(const struct spool_file *file, uint64_t offset, uint64_t most);
 
 /**
  * spool_file_read - copy bytes that are known

@@ -11,6 +11,7 @@
 
 #define UUID	"01234567-89ab-cdef-0123-456789abcdef"
 #define SIZE	4096
+#define MANY	120000
 
 static const uint8_t uuid[LTTNG_UUID_SIZE] = {
 	0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
@@ -170,11 +171,44 @@ static void test_none(void)
 	spool_traces_free(traces);
 }
 
+/*
+ * Many small writes cost what they are, not their square: with each looking at all behind it
+ * this took more than a minute. So where each begins like a packet that is too long.
+ */
+static void test_many(void)
+{
+	char head[LTTNG_PACKET_HEADER_SIZE];
+	struct spool_traces *traces;
+	uint8_t packet[SIZE];
+	GTimer *timer;
+
+	begin();
+	put(1, VHT_SPOOL_CREATED, "app/metadata", 0, text);
+	for (uint64_t i = 0; i < MANY; i++)
+		put(2, 0, "log", i, "x");
+	make_packet(packet, 0, 0);
+	memcpy(head, packet, sizeof(head));
+	memset(head + 56, 0, 8);
+	head[58] = 0x80 - 0x100;	/* its size: 1 MiB in bits */
+	for (uint64_t i = 0; i < MANY; i++)
+		put_claiming(3, 0, "app/step_0", 10, i * sizeof(head), head, sizeof(head),
+			     sizeof(head));
+	put_packet(4, "app/step_1", 0, 1, 0, 3);
+	timer = g_timer_new();
+	traces = read_all();
+	g_test_message("%.1f s", g_timer_elapsed(timer, NULL));
+	g_assert_cmpfloat(g_timer_elapsed(timer, NULL), <, 20);
+	g_assert_cmpuint(traces->guest->sessions->len, ==, 1);
+	spool_traces_free(traces);
+	g_timer_destroy(timer);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/spool/traces/gap", test_gap);
 	g_test_add_func("/spool/traces/rotated", test_rotated);
 	g_test_add_func("/spool/traces/none", test_none);
+	g_test_add_func("/spool/traces/many", test_many);
 	return g_test_run();
 }

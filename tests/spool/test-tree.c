@@ -43,7 +43,7 @@ static void assert_content(const struct spool_tree *tree, const char *path, cons
 	g_assert_nonnull(file);
 	text = g_strnfill(file->size, '.');
 	for (uint64_t at = 0; at < file->size;) {
-		uint64_t run = spool_file_run(file, at);
+		uint64_t run = spool_file_run(file, at, UINT64_MAX);
 		const struct spool_span *span;
 
 		spool_file_read(file, at, text + at, run);
