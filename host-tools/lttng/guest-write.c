@@ -106,31 +106,58 @@ static bool write_metadata(const GString *metadata, const char *dir, GError **er
 	return done;
 }
 
+/**
+ * struct names - what is taken
+ * @channels: names of channels, with the id of the first one that is called so
+ * @files: names of files
+ */
+struct names {
+	GHashTable *channels;
+	GHashTable *files;
+};
+
+/* A channel may be called as the file of another one would be. */
+static char *free_name(const struct names *names, const char *name)
+{
+	char *file = g_strdup(name);
+
+	for (unsigned int i = 2; g_hash_table_contains(names->files, file); i++) {
+		g_free(file);
+		file = g_strdup_printf("%s.%u", name, i);
+	}
+	g_hash_table_add(names->files, g_strdup(file));
+	return file;
+}
+
 /* CHANNEL_CPU, as LTTng names it; with the id in between where two would be the same. */
 static char *stream_path(const struct lttng_guest_session *session, const char *dir,
-			 const struct lttng_guest_stream *stream, GHashTable *names)
+			 const struct lttng_guest_stream *stream, const struct names *names)
 {
 	const struct lttng_guest_channel *channel = lttng_guest_channel(session, stream->channel);
 	g_autofree char *name = lttng_guest_file_name(channel ? channel->name : "", "channel");
-	g_autofree char *file = NULL;
+	g_autofree char *want = NULL, *file = NULL;
 	gpointer id;
 
-	if (!g_hash_table_lookup_extended(names, name, NULL, &id)) {
+	if (!g_hash_table_lookup_extended(names->channels, name, NULL, &id)) {
 		id = GUINT_TO_POINTER(stream->channel);
-		g_hash_table_insert(names, g_strdup(name), id);
+		g_hash_table_insert(names->channels, g_strdup(name), id);
 	}
 	if (GPOINTER_TO_UINT(id) == stream->channel)
-		file = g_strdup_printf("%s_%" PRIu32, name, stream->cpu);
+		want = g_strdup_printf("%s_%" PRIu32, name, stream->cpu);
 	else
-		file = g_strdup_printf("%s.%" PRIu32 "_%" PRIu32, name, stream->channel,
+		want = g_strdup_printf("%s.%" PRIu32 "_%" PRIu32, name, stream->channel,
 				       stream->cpu);
+	file = free_name(names, want);
 	return g_build_filename(dir, file, NULL);
 }
 
 bool lttng_guest_write(const struct lttng_guest_session *session, const GString *metadata,
 		       const char *dir, GError **error)
 {
-	GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	const struct names names = {
+		.channels = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+		.files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+	};
 	bool done = true;
 
 	if (g_mkdir_with_parents(dir, 0777) < 0)
@@ -138,10 +165,11 @@ bool lttng_guest_write(const struct lttng_guest_session *session, const GString 
 	done = done && write_metadata(metadata, dir, error);
 	for (guint i = 0; done && i < session->streams->len; i++) {
 		g_autofree char *path = stream_path(session, dir, session->streams->pdata[i],
-						    names);
+						    &names);
 
 		done = write_stream(session->streams->pdata[i], path, error);
 	}
-	g_hash_table_unref(names);
+	g_hash_table_unref(names.channels);
+	g_hash_table_unref(names.files);
 	return done;
 }
