@@ -17,6 +17,9 @@
 /* Behind a VM's directory name, which has no @. */
 #define SUFFIX	"@lttng"
 
+/* Beside the sessions' directories, of which none begins with a dot. */
+#define SCRATCH	".sift"
+
 /**
  * struct place - a VM's sessions being put into a set
  * @uuids: of the sessions that are in the set, as texts
@@ -88,7 +91,8 @@ static bool sift_session(const struct place *place, const struct lttng_guest_ses
 			 const GString *metadata, const char *dir, uint64_t *unreadable,
 			 GError **error)
 {
-	g_autofree char *scratch = g_strconcat(dir, ".sift", NULL);
+	g_autofree char *vm = g_path_get_dirname(dir);
+	g_autofree char *scratch = g_build_filename(vm, SCRATCH, NULL);
 
 	for (guint i = 0; i < session->streams->len; i++) {
 		const struct lttng_guest_stream *stream = session->streams->pdata[i];

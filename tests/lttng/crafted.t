@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a guest can say of its LTTng to hinder who reads it: names that are other files'.
-The recordings are made here, byte by byte."""
+"""What a guest can say of its LTTng to hinder who reads it: names that are other sessions' or
+files'. The recordings are made here, byte by byte."""
 
 import os
 import re
@@ -141,6 +141,24 @@ def numbers(path):
     return sorted(int(n) for n in re.findall(r'number = (\d+)', run('babeltrace2', path).stdout))
 
 
+def sessions(test, scratch):
+    """One of a session's packets cannot be read, and another session is called as a place to try that."""
+    for order in (('a.sift', 'a'), ('a', 'a.sift')):
+        made = Recording(os.path.join(scratch, 'sessions-' + order[0]))
+        for number, name in enumerate(order + ('.sift',)):
+            ident = made.session(number + 1, name, {0: 'c'})
+            for i in range(3):
+                made.take(ident, 0, i, number * 10 + i, event=999 if i == 1 and name == 'a' else 0)
+        out, told = export(test, made.write())
+        test.equal(sorted(os.listdir(out)), ['_sift', 'a', 'a.sift'], 'sessions %s: both are there, and nothing else'
+                   % ', '.join(order))
+        test.equal(numbers(out + '/a.sift'), [i + 10 * order.index('a.sift') for i in range(3)], 'all of a.sift')
+        test.equal(numbers(out + '/a'), [i + 10 * order.index('a') for i in (0, 2)], 'and of a what can be read')
+        test.ok('session=a: packets left out, as they cannot be read with the metadata that came: 1\n' in told,
+                'which is told', told)
+        shown = run(TOOL, 'view', made.path)
+        test.equal((shown.returncode, shown.stdout.count(' lttng e: ')), (0, 8), 'view shows them')
+
 
 def channels(test, scratch):
     """A channel is called as the file of another one would be."""
@@ -159,7 +177,7 @@ def main():
     constants()
     test = tap.Tap()
     with tempfile.TemporaryDirectory() as scratch:
-        tap.each(test, (channels,), scratch)
+        tap.each(test, (sessions, channels), scratch)
     return test.done()
 
 
