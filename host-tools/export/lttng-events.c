@@ -9,7 +9,7 @@
 
 static bool count_streams(struct lttng_guest_session *session, const GString *text,
 			  const struct lttng_layout *layout, const char *scratch,
-			  unsigned int *deaths, struct lttng_events *events, GError **error)
+			  unsigned int *cost, struct lttng_events *events, GError **error)
 {
 	g_autofree char *dir = g_build_filename(scratch, "trace", NULL);
 
@@ -18,14 +18,14 @@ static bool count_streams(struct lttng_guest_session *session, const GString *te
 
 		if (!lttng_layout_has_channel(layout, stream->channel))
 			events->unreadable += stream->packets->len;
-		else if (!sift_count(stream->packets, text, dir, deaths, &events->count,
+		else if (!sift_count(stream->packets, text, dir, cost, &events->count,
 				     &events->unreadable, error))
 			return false;
 	}
 	return true;
 }
 
-bool lttng_events_count(struct lttng_guest_session *session, unsigned int *deaths,
+bool lttng_events_count(struct lttng_guest_session *session, unsigned int *cost,
 			struct lttng_events *events, GError **error)
 {
 	g_autofree char *scratch = g_dir_make_tmp("hypertrace-XXXXXX", error);
@@ -38,7 +38,7 @@ bool lttng_events_count(struct lttng_guest_session *session, unsigned int *death
 		return false;
 	*events = (struct lttng_events) { 0 };
 	text = lttng_guest_text(session, &layout, error);
-	done = text && count_streams(session, text, &layout, scratch, deaths, events, error);
+	done = text && count_streams(session, text, &layout, scratch, cost, events, error);
 	if (text) {
 		lttng_layout_fini(&layout);
 		g_string_free(text, TRUE);

@@ -27,12 +27,12 @@ struct lttng_events {
 /**
  * lttng_events_count - read all events of a session
  * @session: the session; packets that cannot be read are left out from then on
- * @deaths: as in sift_packets()
+ * @cost: as in sift_packets()
  * @events: written on success
  * @error: %HT_ERROR_FORMAT: its metadata makes no sense; %HT_ERROR_FAILED: I/O
  * Return: false with @error set.
  */
-bool lttng_events_count(struct lttng_guest_session *session, unsigned int *deaths,
+bool lttng_events_count(struct lttng_guest_session *session, unsigned int *cost,
 			struct lttng_events *events, GError **error);
 
 #endif

@@ -23,7 +23,7 @@
 /**
  * struct place - a VM's sessions being put into a set
  * @uuids: of the sessions that are in the set, as texts
- * @deaths: how often what the VM wrote ended a reader
+ * @cost: what was spent in vain on what the VM wrote
  */
 struct place {
 	const struct export_request *request;
@@ -32,7 +32,7 @@ struct place {
 	const struct recording_vm *vm;
 	const struct timebase *timebase;
 	GHashTable *uuids;
-	unsigned int *deaths;
+	unsigned int *cost;
 	GPtrArray *traces;
 };
 
@@ -97,7 +97,7 @@ static bool sift_session(const struct place *place, const struct lttng_guest_ses
 	for (guint i = 0; i < session->streams->len; i++) {
 		const struct lttng_guest_stream *stream = session->streams->pdata[i];
 
-		if (!sift_packets(stream->packets, metadata, scratch, place->deaths,
+		if (!sift_packets(stream->packets, metadata, scratch, place->cost,
 				  unreadable, error))
 			return false;
 	}
@@ -132,13 +132,13 @@ static bool put_readable(const struct place *place, const struct lttng_guest_ses
 	if (!lttng_guest_write(session, metadata, dir, error))
 		return false;
 	lttng_guest_totals(session, &totals);
-	if (readable_check_guarded(dir, totals.bytes, place->deaths, NULL))
+	if (readable_check_guarded(dir, totals.bytes, place->cost, NULL))
 		return true;
 	if (!sift_session(place, session, metadata, dir, unreadable, error))
 		return false;
 	if (!has_packets(session))
 		g_set_error(problem, HT_ERROR, HT_ERROR_FORMAT, "none of its packets can be read");
-	if (*problem || !readable_check_guarded(dir, totals.bytes, place->deaths, problem))
+	if (*problem || !readable_check_guarded(dir, totals.bytes, place->cost, problem))
 		scratch_remove(dir);
 	return true;
 }
@@ -155,6 +155,9 @@ static void warn_left_out(const struct place *place, const struct lttng_guest_se
 	if (unreadable)
 		warn_session(place, session, "packets left out, as they cannot be read with the"
 			     " metadata that came: %" PRIu64, unreadable);
+	if (unreadable && *place->cost > SIFT_MAX_COST)
+		warn_session(place, session, "some of these may not have been tried: too much of"
+			     " this VM's cannot be read");
 }
 
 static void warn_clock(const struct place *place, const struct lttng_guest_session *session,
@@ -238,9 +241,9 @@ static bool put_session(const struct place *place, const struct lttng_guest_sess
 	GString *text;
 	bool done;
 
-	if (*place->deaths > SIFT_MAX_DEATHS) {
-		warn_session(place, session, "it is left out: too much of this VM's ends"
-			     " babeltrace2");
+	if (*place->cost > SIFT_MAX_COST) {
+		warn_session(place, session, "it is left out: too much of this VM's cannot"
+			     " be read");
 		return true;
 	}
 	text = lttng_guest_text(session, &layout, &problem);
@@ -262,10 +265,10 @@ static bool put_session(const struct place *place, const struct lttng_guest_sess
 
 static bool put_guest(struct place *place, const struct lttng_guest *guest, GError **error)
 {
-	unsigned int deaths = 0;
+	unsigned int cost = 0;
 	bool done = true;
 
-	place->deaths = &deaths;
+	place->cost = &cost;
 	if (guest->strange)
 		export_warn(place->request, "LTTng in a guest: vm=%s: packets left out, as they"
 			    " are damaged, or of no session known: %" PRIu64, place->vm->name,
@@ -277,7 +280,7 @@ static bool put_guest(struct place *place, const struct lttng_guest *guest, GErr
 		if (session->streams->len)
 			done = put_session(place, session, error);
 	}
-	place->deaths = NULL;
+	place->cost = NULL;
 	return done;
 }
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "export/graph.h"
 #include "export/guard.h"
+#include "export/sift.h"
 
 static const bt_component_sink *add_sink(bt_graph *graph, const struct graph_plugins *plugins)
 {
@@ -68,12 +69,13 @@ static bool check(void *data)
 	return false;
 }
 
-bool readable_check_guarded(const char *dir, uint64_t size, unsigned int *deaths, GError **error)
+bool readable_check_guarded(const char *dir, uint64_t size, unsigned int *cost, GError **error)
 {
 	struct guarded guarded = { .dir = dir, .said = guard_alloc(MAX_SAID) };
 	enum guard_result result = guarded.said ? guard_run(check, &guarded, size) : GUARD_DIED;
 
-	*deaths += result == GUARD_DIED;
+	if (result == GUARD_DIED)
+		*cost += SIFT_DEATH;
 	if (result == GUARD_DIED)
 		g_set_error(error, HT_ERROR, HT_ERROR_FORMAT,
 			    "babeltrace2 does not get to its end with it");

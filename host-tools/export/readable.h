@@ -23,11 +23,11 @@ bool readable_check(const char *dir, GError **error);
  * readable_check_guarded - the same for what a guest wrote, in a process of its own
  * @dir: the trace
  * @size: bytes of it
- * @deaths: one more if it ended the reader, or took too long
+ * @cost: %SIFT_DEATH more if it ended the reader, or took too long
  * @error: HT_ERROR_FORMAT: also in that case
  * Return: false with @error set.
  */
-bool readable_check_guarded(const char *dir, uint64_t size, unsigned int *deaths,
+bool readable_check_guarded(const char *dir, uint64_t size, unsigned int *cost,
 			    GError **error);
 
 #endif

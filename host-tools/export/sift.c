@@ -9,6 +9,7 @@
 #include <babeltrace2/babeltrace.h>
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -40,7 +41,7 @@ struct progress {
 
 /**
  * struct sift - the reading of a stream
- * @deaths: how often reading ended the reader
+ * @cost: what was spent in vain
  */
 struct sift {
 	const bt_plugin *ctf;
@@ -49,7 +50,7 @@ struct sift {
 	char *metadata_path;
 	char *stream_path;
 	struct progress *progress;
-	unsigned int *deaths;
+	unsigned int *cost;
 };
 
 /* The time of a message that has one. */
@@ -127,20 +128,29 @@ static guint find_packet(const struct sift *sift, guint from, guint skip)
 			return from;
 }
 
+static bool write_error(const char *path, GError **error)
+{
+	g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot write: path=%s: %s", path,
+		    g_strerror(errno));
+	return false;
+}
+
 /**
  * put_chunk - make a trace of some packets
  * @from: of the first
  * @most: how many there can be
  * @count: how many there are, written on success
+ * @size: bytes of them, written on success
  * Return: false with @error set.
  */
 static bool put_chunk(const struct sift *sift, guint from, guint most, guint *count,
-		      GError **error)
+		      uint64_t *size, GError **error)
 {
 	FILE *file = g_fopen(sift->stream_path, "w");
 	bool done = file;
 
 	*count = 0;
+	*size = 0;
 	for (guint i = from; done && i < sift->packets->len && *count < most; i++) {
 		const struct lttng_guest_packet *packet =
 			&g_array_index(sift->packets, struct lttng_guest_packet, i);
@@ -148,14 +158,36 @@ static bool put_chunk(const struct sift *sift, guint from, guint most, guint *co
 		if (packet->is_left_out)
 			continue;
 		done = fwrite(packet->data, 1, packet->size, file) == packet->size;
+		*size += packet->size;
 		++*count;
 	}
 	if (file && fclose(file))
 		done = false;
-	if (!done)
-		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot write: path=%s: %s",
-			    sift->stream_path, g_strerror(errno));
-	return done;
+	return done || write_error(sift->stream_path, error);
+}
+
+/* Processor time of all children that have ended, in us. */
+static uint64_t children_time(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC +
+	       usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+/* Read what was put there, @size bytes, and add what it cost. */
+static enum guard_result read_chunk(struct sift *sift, uint64_t size)
+{
+	uint64_t may = size / CHUNK_BYTES + 1, begin = children_time(), took;
+	enum guard_result result = guard_run(read_trace, sift, CHUNK_BYTES);
+
+	took = (children_time() - begin) / G_USEC_PER_SEC;
+	if (result == GUARD_DIED)
+		*sift->cost += SIFT_DEATH;
+	else if (took > may)
+		*sift->cost += took - may;
+	return result;
 }
 
 /**
@@ -170,9 +202,9 @@ static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *fo
 		       bool *is_over, GError **error)
 {
 	guint ended, count, bad;
-	enum guard_result result;
+	uint64_t size;
 
-	if (!put_chunk(sift, *from, *most, &count, error))
+	if (!put_chunk(sift, *from, *most, &count, &size, error))
 		return false;
 	*is_over = !count;
 	if (!count)
@@ -180,14 +212,12 @@ static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *fo
 	sift->progress->ended = 0;
 	sift->progress->begun = 0;
 	sift->progress->last = sift->progress->time;
-	result = guard_run(read_trace, sift, CHUNK_BYTES);
-	if (result == GUARD_TRUE) {
+	if (read_chunk(sift, size) == GUARD_TRUE) {
 		*from = find_packet(sift, *from, count - 1) + 1;
 		*most = CHUNK;
 		return true;
 	}
 	ended = sift->progress->ended;
-	*sift->deaths += result == GUARD_DIED;
 	if (!ended && count > 1) {
 		/* it may have been the look at all of them */
 		*most = 1;
@@ -196,6 +226,7 @@ static bool sift_chunk(struct sift *sift, guint *from, guint *most, uint64_t *fo
 	bad = find_packet(sift, *from, MIN(ended, count - 1));
 	g_array_index(sift->packets, struct lttng_guest_packet, bad).is_left_out = true;
 	++*found;
+	++*sift->cost;
 	*from = bad + 1;
 	*most = CHUNK;
 	return true;
@@ -213,35 +244,54 @@ static void leave_rest(GArray *packets, guint from, uint64_t *count)
 	}
 }
 
-bool sift_count(GArray *packets, const GString *metadata, const char *dir,
-		unsigned int *deaths, uint64_t *events, uint64_t *count, GError **error)
+/* Read all packets, in a directory that is there. */
+static bool sift_all(struct sift *sift, const GString *metadata, uint64_t *count, GError **error)
 {
-	struct sift sift = { .packets = packets, .dir = dir, .deaths = deaths,
-			     .progress = guard_alloc(sizeof(*sift.progress)) };
 	guint from = 0, most = CHUNK;
-	bool is_over = false, done = true;
+	bool is_over = false;
+
+	if (!g_file_set_contents(sift->metadata_path, metadata->str, metadata->len, NULL))
+		return write_error(sift->metadata_path, error);
+	while (!is_over && *sift->cost <= SIFT_MAX_COST)
+		if (!sift_chunk(sift, &from, &most, count, &is_over, error))
+			return false;
+	if (!is_over)
+		leave_rest(sift->packets, from, count);
+	return true;
+}
+
+/* Make the directory, and remove it. */
+static bool sift_in_directory(struct sift *sift, const GString *metadata, uint64_t *count,
+			      GError **error)
+{
+	bool done;
+
+	/* what is there already is somebody else's */
+	if (g_mkdir(sift->dir, 0700))
+		return write_error(sift->dir, error);
+	sift->metadata_path = g_build_filename(sift->dir, "metadata", NULL);
+	sift->stream_path = g_build_filename(sift->dir, "stream", NULL);
+	done = sift_all(sift, metadata, count, error);
+	g_unlink(sift->metadata_path);
+	g_unlink(sift->stream_path);
+	g_rmdir(sift->dir);
+	g_free(sift->metadata_path);
+	g_free(sift->stream_path);
+	return done;
+}
+
+bool sift_count(GArray *packets, const GString *metadata, const char *dir,
+		unsigned int *cost, uint64_t *events, uint64_t *count, GError **error)
+{
+	struct sift sift = { .packets = packets, .dir = dir, .cost = cost };
+	bool done;
 
 	sift.ctf = graph_find_plugin("ctf", error);
-	if (!sift.ctf) {
-		guard_free(sift.progress, sizeof(*sift.progress));
+	if (!sift.ctf)
 		return false;
-	}
-	sift.metadata_path = g_build_filename(dir, "metadata", NULL);
-	sift.stream_path = g_build_filename(dir, "stream", NULL);
-	if (!sift.progress || g_mkdir(dir, 0700) ||
-	    !g_file_set_contents(sift.metadata_path, metadata->str, metadata->len, NULL)) {
-		g_set_error(error, HT_ERROR, HT_ERROR_FAILED, "cannot write: path=%s", dir);
-		done = false;
-	}
-	while (done && !is_over && *deaths <= SIFT_MAX_DEATHS)
-		done = sift_chunk(&sift, &from, &most, count, &is_over, error);
-	if (done && !is_over)
-		leave_rest(packets, from, count);
-	g_unlink(sift.metadata_path);
-	g_unlink(sift.stream_path);
-	g_rmdir(dir);
-	g_free(sift.metadata_path);
-	g_free(sift.stream_path);
+	sift.progress = guard_alloc(sizeof(*sift.progress));
+	done = sift.progress ? sift_in_directory(&sift, metadata, count, error) :
+			       write_error(dir, error);
 	if (sift.progress)
 		*events += sift.progress->events;
 	bt_plugin_put_ref(sift.ctf);
@@ -250,9 +300,9 @@ bool sift_count(GArray *packets, const GString *metadata, const char *dir,
 }
 
 bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
-		  unsigned int *deaths, uint64_t *count, GError **error)
+		  unsigned int *cost, uint64_t *count, GError **error)
 {
 	uint64_t events = 0;
 
-	return sift_count(packets, metadata, dir, deaths, &events, count, error);
+	return sift_count(packets, metadata, dir, cost, &events, count, error);
 }

@@ -12,22 +12,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of all that one guest wrote: it takes seconds each. */
-#define SIFT_MAX_DEATHS	16
+/*
+ * What may be spent in vain on all that one guest wrote: 1 for a packet that cannot be read,
+ * 1 for a second of processor time beyond what so many bytes may take, and for the end of a
+ * reader, which takes seconds:
+ */
+#define SIFT_MAX_COST	256
+#define SIFT_DEATH	16
 
 /**
  * sift_packets - find the packets of a stream that cannot be read
  * @packets: struct lttng_guest_packet[]; is_left_out is set, and cleared nowhere
  * @metadata: of their trace
- * @dir: a directory for a small trace, made and removed
- * @deaths: how often reading ended the reader, or took too long, is added. Above
- *	%SIFT_MAX_DEATHS nothing is read any more, and all the rest left out
+ * @dir: a directory for a small trace, made and removed; there must be none
+ * @cost: what it cost is added. Above %SIFT_MAX_COST nothing is read any more, and all the
+ *	rest left out
  * @count: how many were found is added
  * @error: HT_ERROR_FAILED: I/O, or babeltrace2 is not whole
  * Return: false with @error set.
  */
 bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
-		  unsigned int *deaths, uint64_t *count, GError **error);
+		  unsigned int *cost, uint64_t *count, GError **error);
 
 /**
  * sift_count - the same, and count the events in what can be read
@@ -38,6 +43,6 @@ bool sift_packets(GArray *packets, const GString *metadata, const char *dir,
  * Return: false with @error set.
  */
 bool sift_count(GArray *packets, const GString *metadata, const char *dir,
-		unsigned int *deaths, uint64_t *events, uint64_t *count, GError **error);
+		unsigned int *cost, uint64_t *events, uint64_t *count, GError **error);
 
 #endif

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# timeout: 600
 """What a guest can say of its LTTng to hinder who reads it: names that are other sessions' or
-files'. The recordings are made here, byte by byte."""
+files', and packets of which none can be read. The recordings are made here, byte by byte."""
 
 import os
 import re
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -172,12 +174,41 @@ def channels(test, scratch):
         test.equal(numbers(out + '/s'), list(range(len(names))), 'the events of all are there')
 
 
+def unreadable(test, scratch):
+    """Thousands of packets that cannot be read cost no more than some hundred: each takes two processes."""
+    count, first, bound = 8000, 100, 60
+    made = Recording(os.path.join(scratch, 'unreadable'))
+    good = made.session(1, 'good', {0: 'c'})
+    bad = made.session(2, 'bad', {0: 'c'})
+    made.session(3, 'last', {0: 'c'})
+    made.take(good, 0, 0, 7)
+    for i in range(first + count):
+        made.take(bad, 0, i, i, event=0 if i < first else 999)
+    made.take(b'\3' * 16, 0, 0, 8)
+    path = made.write()
+    begin = time.monotonic()
+    out, told = export(test, path)
+    took = time.monotonic() - begin
+    test.ok(took < bound, 'export takes %.1f s' % took)
+    test.equal(numbers(out + '/good'), [7], 'a session before that is there')
+    test.equal(numbers(out + '/bad'), list(range(first)), 'and the packets before that')
+    for words in ('session=bad: packets left out, as they cannot be read with the metadata that came: %d\n' % count,
+                  'session=bad: some of these may not have been tried: too much of this VM\'s cannot be read\n',
+                  'session=last: it is left out: too much of this VM\'s cannot be read\n'):
+        test.ok(words in told, 'told: ' + words.strip(), told)
+    test.equal(sorted(os.listdir(out)), ['bad', 'good'], 'nothing else is there')
+    begin = time.monotonic()
+    done = run(TOOL, 'check', path)
+    took = time.monotonic() - begin
+    test.ok(took < bound, 'check takes %.1f s' % took)
+    test.ok('packets that cannot be decoded: %d' % count in done.stdout, 'and counts them', done.stdout)
+
 
 def main():
     constants()
     test = tap.Tap()
     with tempfile.TemporaryDirectory() as scratch:
-        tap.each(test, (sessions, channels), scratch)
+        tap.each(test, (sessions, channels, unreadable), scratch)
     return test.done()
 
 
