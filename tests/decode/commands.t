@@ -460,7 +460,8 @@ def big_event(test, scratch):
     path = bprint_recording(os.path.join(scratch, 'names'),
                             [b'%pS' * 300, b'y' * 1000], struct.pack('<Q', 0x1001) * 300)
     got = view_bytes(path)
-    test.ok(re.search(b'message = "y{65533}\\.\\.\\." }\n$', got), 'and a message of 64 KiB', '%d %s' % (len(got), got[-100:]))
+    test.ok(re.search(b'message = "y{65533}\\.\\.\\." }\n$', got),
+            'and a message of 64 KiB', '%d %s' % (len(got), got[-100:]))
 
 
 def commands(test):
