@@ -113,7 +113,7 @@ def panicked(kernel):
 def panicked_alone(kernel):
     """Nobody reads: the region is the flight recorder, and goes around."""
     def test(t):
-        count = 120000
+        count = 150000
         what = '%s, panic without a recorder' % kernel
         with Flight(kernel, contexts='-t hostname -t procname -t tid -t pid -t prio -t nice') as flight:
             flight.guest.start_sh('taskset -c 1 workload crash %s %d' % (lttng.LOGGER, count))
