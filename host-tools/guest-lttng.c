@@ -111,16 +111,16 @@ static void print_defects(const GPtrArray *defects, uint64_t count)
 
 /**
  * decode_session - read all events, and tell how many they are
- * @deaths: how often what the guest wrote ended the reader is added
+ * @cost: as in sift_packets()
  */
-static void decode_session(struct lttng_guest_session *session, unsigned int *deaths)
+static void decode_session(struct lttng_guest_session *session, unsigned int *cost)
 {
 	struct lttng_events events;
 	GError *error = NULL;
 
 	if (!session->streams->len)
 		return;
-	if (!lttng_events_count(session, deaths, &events, &error)) {
+	if (!lttng_events_count(session, cost, &events, &error)) {
 		printf("    cannot be decoded: %s\n", error->message);
 		g_error_free(error);
 		return;
@@ -134,7 +134,7 @@ static void decode_session(struct lttng_guest_session *session, unsigned int *de
 }
 
 static void check_session(const struct recording_vm *vm, struct lttng_guest_session *session,
-			  unsigned int *deaths, bool *has_loss)
+			  unsigned int *cost, bool *has_loss)
 {
 	struct lttng_guest_totals totals;
 
@@ -143,7 +143,7 @@ static void check_session(const struct recording_vm *vm, struct lttng_guest_sess
 	printf("%s: ", vm->name);
 	guest_lttng_print_session("", session);
 	guest_lttng_print_totals("    ", session);
-	decode_session(session, deaths);
+	decode_session(session, cost);
 	print_defects(session->defects, session->defect_count);
 }
 
@@ -151,12 +151,12 @@ uint64_t guest_lttng_check(const struct recording_vm *vm, bool *has_loss)
 {
 	struct lttng_guest *guest = lttng_guest_read(vm);
 	uint64_t defects = guest->defect_count;
-	unsigned int deaths = 0;
+	unsigned int cost = 0;
 
 	for (guint i = 0; i < guest->sessions->len; i++) {
 		struct lttng_guest_session *session = guest->sessions->pdata[i];
 
-		check_session(vm, session, &deaths, has_loss);
+		check_session(vm, session, &cost, has_loss);
 		defects += session->defect_count;
 	}
 	guest_lttng_print_late("    ", guest);
