@@ -197,12 +197,14 @@ def judge_ended(t, kernel, exported, directory, said):
     traces = [session.write(os.path.join(directory, session.name)) for session in kept]
     t.ok(all(lttng.marks(trace, cpu) == list(range(EACH_ENDED)) for trace in traces for cpu in (0, 1)),
          '%s: the last %d destroyed sessions are whole' % (kernel, MAX_ENDED))
-    each = {sum(map(len, session.packets().values())) for session in kept}
-    t.ok(len(each) == 1 and not any(session.packets() for session in gone), '%s: of those before is nothing there' % kernel, each)
-    t.equal([int(session.keys.get('dropped', 0)) for session in chain], list(each) * len(gone) + [0] * len(kept),
-            '%s: their packets are counted' % kernel)
-    t.ok(said and [now for now, _ in said] == list(each) * len(gone) and said[-1][1] == sum(now for now, _ in said),
-         '%s: and told in the log' % kernel, said)
+    # A session has a packet more where one was begun and 100 ms old: on a busy host.
+    each = [sum(map(len, session.packets().values())) for session in kept]
+    t.ok(not any(session.packets() for session in gone), '%s: of those before is nothing there' % kernel)
+    dropped = [int(session.keys.get('dropped', 0)) for session in chain]
+    t.ok(all(min(each) <= packets <= 2 * max(each) for packets in dropped[:len(gone)]) and not any(dropped[len(gone):]),
+         '%s: their packets are counted' % kernel, '%s; those that are there have %s' % (dropped, each))
+    t.equal(said, [(now, sum(dropped[:number + 1])) for number, now in enumerate(dropped[:len(gone)])],
+            '%s: and told in the log' % kernel)
 
 
 TOLD = re.compile(r'LTTng session (\S+): .*\n +(\d+) packets, .*; lost: (\d+) events discarded, (\d+) packets overwritten'
